@@ -1,0 +1,52 @@
+// One request and its answer, with back-pressure: the only seam between the engine and the wings.
+import type { Duplex } from 'node:stream';
+
+import type { HeaderList } from '../core/bytes.ts';
+import type { GatewayError } from '../core/errors.ts';
+import type { RequestHead, ResponseHead } from './head.ts';
+
+export type Address = readonly [host: string, port: number];
+export type Bound = Address | readonly [path: string, port: null];
+
+export interface Exchange {
+  /** Unique in this process. */
+  readonly id: string;
+  readonly head: RequestHead;
+  readonly secure: boolean;
+  readonly client: Address | null;
+  readonly server: Bound | null;
+  /** The declared length of the request body: 0 for none, null for chunked. */
+  readonly length: number | null;
+  /**
+   * The next piece of the request body, and whether more will come: known from Content-Length, so that no empty extra
+   * piece is needed. After the last piece it answers `{ body: empty, more: false }` at once, again and again.
+   * Throws Disconnected if the client left half way, HttpError (400, 408, 413) if the body is broken, late or too large.
+   * One read at a time. The first one sends `100 Continue` where the client waits for it.
+   */
+  read(): Promise<{ readonly body: Uint8Array; readonly more: boolean }>;
+  /** 103 Early Hints: while the head is unsent, never to HTTP/1.0. */
+  inform(status: 103, headers: HeaderList): void;
+  /** Held back until the first write or end, so that a 500 (or another start) can still replace it. */
+  start(head: ResponseHead): void;
+  /** The head has been handed to the socket: nothing can replace it any more. */
+  readonly headed: boolean;
+  /** Resolves when the socket has room again; rejects with Disconnected once the client is gone. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Completes the answer. Too few bytes for the app's Content-Length: the connection is cut and this rejects. */
+  end(trailers?: HeaderList): Promise<void>;
+  /** Gives the socket away, with the bytes that were read past the head. Nothing has been answered by then. */
+  upgrade(): { readonly socket: Duplex; readonly rest: Uint8Array };
+  /** Cut: a reset, or no last chunk; never an end that looks complete. Safe to call twice. */
+  abort(why: GatewayError): void;
+  /** The answer is complete, or the client is gone, or the exchange was aborted. Never rejects. */
+  readonly finished: Promise<void>;
+  /** Aborts (reason: Disconnected) when the client goes away before the answer is complete. Made on first use. */
+  get gone(): AbortSignal;
+}
+
+/**
+ * Serves one exchange. It settles when it is done with it. When it rejects, the connection answers for it: an HttpError
+ * with its status, Disconnected with nothing, anything else with 500, each only while the head is unsent; after it the
+ * connection is cut. So is an exchange whose handler resolved without end().
+ */
+export type Handler = (exchange: Exchange) => Promise<void>;

@@ -1,0 +1,21 @@
+// The tests' projects: one a kind of test, all of them on the source.
+import { defineConfig } from 'vitest/config';
+
+const project = (name: string, ...include: string[]) => ({ extends: true as const, test: { name, include } });
+
+export default defineConfig({
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source'] } },
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    projects: [
+      project('unit', 'test/house.test.ts', 'test/unit/**/*.test.ts'),
+      project('conformance', 'test/conformance/**/*.test.ts'),
+      project('wire', 'test/wire/*.test.ts'),
+      project('e2e', 'test/e2e/**/*.test.ts'),
+    ],
+  },
+});
