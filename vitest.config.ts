@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
+    env: { DUALGATE_SOURCE: '1' },
     testTimeout: 30_000,
     hookTimeout: 30_000,
     projects: [

@@ -34,7 +34,7 @@ export function createLog({ level = 'info', format, fd = 2 }: LogOptions = {}): 
     {
       level,
       base: null,
-      serializers: { error: pino.stdSerializers.errWithCause },
+      serializers: { error: pino.stdSerializers.err },
       timestamp: pino.stdTimeFunctions.isoTime,
     },
     destination,
