@@ -7,6 +7,11 @@ import type { RequestHead, ResponseHead } from './head.ts';
 
 export type Address = readonly [host: string, port: number];
 export type Bound = Address | readonly [path: string, port: null];
+/** A piece of a request body, and whether more will come. */
+export interface Piece {
+  readonly body: Uint8Array;
+  readonly more: boolean;
+}
 
 export interface Exchange {
   /** Unique in this process. */
@@ -23,18 +28,24 @@ export interface Exchange {
    * Throws Disconnected if the client left half way, HttpError (400, 408, 413) if the body is broken, late or too large.
    * One read at a time. The first one sends `100 Continue` where the client waits for it.
    */
-  read(): Promise<{ readonly body: Uint8Array; readonly more: boolean }>;
+  read(): Promise<Piece>;
   /** 103 Early Hints: while the head is unsent, never to HTTP/1.0. */
   inform(status: 103, headers: HeaderList): void;
   /** Held back until the first write or end, so that a 500 (or another start) can still replace it. */
   start(head: ResponseHead): void;
   /** The head has been handed to the socket: nothing can replace it any more. */
   readonly headed: boolean;
-  /** Resolves when the socket has room again; rejects with Disconnected once the client is gone. */
+  /**
+   * Resolves when the socket has room again; rejects with Disconnected once the client is gone, and with GatewayError
+   * CONTRACT for more bytes than the app's Content-Length. An empty chunk sends the head alone.
+   */
   write(chunk: Uint8Array): Promise<void>;
   /** Completes the answer. Too few bytes for the app's Content-Length: the connection is cut and this rejects. */
   end(trailers?: HeaderList): Promise<void>;
-  /** Gives the socket away, with the bytes that were read past the head. Nothing has been answered by then. */
+  /**
+   * Gives the socket away, with the bytes that were read past the head. Nothing has been answered by then. The socket
+   * flows: whoever takes it listens to 'data' in the same turn.
+   */
   upgrade(): { readonly socket: Duplex; readonly rest: Uint8Array };
   /** Cut: a reset, or no last chunk; never an end that looks complete. Safe to call twice. */
   abort(why: GatewayError): void;

@@ -1,0 +1,367 @@
+// One socket and the exchanges that follow each other on it: keep-alive, pipelining, deadlines, closing.
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+import type { ByteString } from '../core/bytes.ts';
+import { asError, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { publish, traced } from '../core/trace.ts';
+import { addressOf } from './address.ts';
+import type { Answer } from './answer.ts';
+import type { Deadlined, Deadlines } from './deadlines.ts';
+import { encodeRefusal } from './encoder.ts';
+import type { HeadEvent, ParserEvent } from './events.ts';
+import type { Address, Bound, Handler } from './exchange.ts';
+import type { Limits } from './limits.ts';
+import { Outflow } from './outflow.ts';
+import { Pace } from './pace.ts';
+import { Parser } from './parser.ts';
+import { Turn, type Wire } from './turn.ts';
+
+/** What all connections of a listener share. */
+export interface House {
+  readonly handler: Handler;
+  readonly limits: Limits;
+  readonly log: Log;
+  readonly deadlines: Deadlines;
+  /** Every answer closes its connection from now on. */
+  readonly draining: boolean;
+  /** The connection is closed, or was given away. */
+  left(connection: Connection): void;
+}
+
+export class Connection implements Wire, Deadlined {
+  readonly client: Address | null;
+  readonly server: Bound | null;
+  readonly secure = false;
+  deadline: number;
+  readonly #socket: Socket;
+  readonly #house: House;
+  readonly #parser: Parser;
+  #turn: Turn | null = null;
+  #phase: 'open' | 'lingering' | 'closed' = 'open';
+  #requests = 0;
+  #advancing = false;
+  /** The rest of a body that nobody read is dropped; how much of it was. */
+  #dropping = false;
+  #dropped = 0;
+  /** A head has begun, and its deadline runs. */
+  #inHead = false;
+  #paused = false;
+  readonly #out: Outflow;
+  readonly #pace: Pace;
+
+  constructor(socket: Socket, house: House, bound: Bound) {
+    this.#socket = socket;
+    this.#house = house;
+    this.#parser = new Parser(house.limits);
+    this.#pace = new Pace(house.limits);
+    this.#out = new Outflow(socket);
+    this.client = addressOf(socket.remoteAddress, socket.remotePort);
+    this.server = bound[1] === null ? bound : addressOf(socket.localAddress, socket.localPort);
+    this.deadline = performance.now() + house.limits.headTimeout;
+    house.deadlines.add(this);
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+    socket.on('drain', this.#onDrain);
+  }
+
+  get buffered(): number {
+    return this.#parser.buffered;
+  }
+
+  /** Closes an idle connection now, and a busy one behind its answer. */
+  drain(): void {
+    if (!this.#turn && this.#phase === 'open') this.#close();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /* ── what a turn asks for (Wire) ── */
+
+  take(): ParserEvent | null {
+    let event: ParserEvent | null;
+    try {
+      event = this.#parser.next();
+    } catch (error) {
+      this.#turn?.spoil(asGateway(error));
+      throw error;
+    }
+    if (this.#paused && this.#parser.buffered <= this.#house.limits.maxBuffered / 2) this.#resume();
+    return event;
+  }
+
+  waiting(reader: boolean): void {
+    const now = performance.now();
+    if (!reader) return this.#pace.arrived(now);
+    if (this.#paused) this.#resume();
+    this.#pace.wait(now);
+    this.deadline = 0;
+  }
+
+  room(): Promise<void> {
+    const room = this.#out.room();
+    if (this.#out.fullSince > 0) this.deadline = 0; // looked at in each turn of the wheel
+    return room;
+  }
+
+  mustClose(left: number | null): boolean {
+    const { maxRequests, maxDrained } = this.#house.limits;
+    if (this.#house.draining || (left ?? 0) > maxDrained) return true;
+    return maxRequests > 0 && this.#requests >= maxRequests;
+  }
+
+  emit(parts: readonly (ByteString | Uint8Array)[]): void {
+    if (this.#phase === 'open') this.#out.emit(parts, this.#parser.buffered > 0); // more requests wait behind this one
+  }
+
+  later(answer: Answer): void {
+    // By way of a microtask: a tick that is asked for outside of one would run before the app's next step.
+    queueMicrotask(() => process.nextTick(flushAnswer, answer));
+  }
+
+  answered(turn: Turn): void {
+    if (this.#turn !== turn) return;
+    this.#turn = null;
+    this.#pace.reset();
+    if (turn.closing || this.#house.draining) return this.#close();
+    this.#dropping = !turn.bodyDone;
+    this.#dropped = 0;
+    this.deadline = performance.now() + this.#house.limits.idleTimeout;
+    if (this.#paused) this.#resume();
+    this.#advance();
+  }
+
+  cut(turn: Turn, reset: boolean): void {
+    if (this.#turn === turn) this.#turn = null;
+    this.#out.flush();
+    this.#phase = 'closed';
+    // A FIN would end a body that is framed by the close of the connection: only a reset says that it is broken.
+    if (reset && turn.closing) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+
+  release(turn: Turn): { socket: Duplex; rest: Uint8Array } {
+    if (this.#turn === turn) this.#turn = null;
+    const socket = this.#socket;
+    this.#phase = 'closed';
+    this.deadline = Number.POSITIVE_INFINITY;
+    socket.off('data', this.#onData);
+    socket.off('end', this.#onEnd);
+    socket.off('error', this.#onError);
+    socket.off('close', this.#onClose);
+    socket.off('drain', this.#onDrain);
+    socket.resume();
+    this.#house.deadlines.delete(this);
+    this.#house.left(this);
+    return { socket, rest: this.#parser.rest() };
+  }
+
+  /* ── what the socket says ── */
+
+  readonly #onData = (bytes: Buffer): void => {
+    if (this.#phase !== 'open') return; // lingering: read, so that the client gets its answer, and dropped
+    this.#parser.feed(bytes);
+    if (this.#turn) this.#turn.deliver();
+    else this.#advance();
+    if (this.#parser.buffered > this.#house.limits.maxBuffered && this.#phase === 'open') {
+      this.#paused = true;
+      this.#socket.pause();
+    }
+  };
+
+  readonly #onEnd = (): void => {
+    if (this.#turn) {
+      this.#turn.lost(new Disconnected());
+      this.#turn = null;
+    }
+    this.#phase = 'closed';
+    this.#out.flush();
+    this.#socket.end(() => this.#socket.destroy());
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.#turn?.lost(new Disconnected(undefined, { cause: error }));
+    this.#turn = null;
+  };
+
+  readonly #onClose = (): void => {
+    this.#phase = 'closed';
+    this.#turn?.lost(new Disconnected());
+    this.#turn = null;
+    this.#out.closed();
+    this.#house.deadlines.delete(this);
+    this.#house.left(this);
+  };
+
+  readonly #onDrain = (): void => {
+    this.#out.drained();
+  };
+
+  /* ── deadlines ── */
+
+  late(now: number): void {
+    if (this.#phase === 'lingering') return this.destroy();
+    if (this.#phase === 'closed') return;
+    const { sendTimeout } = this.#house.limits;
+    const { fullSince } = this.#out;
+    if (fullSince > 0 && now - fullSince > sendTimeout)
+      return this.#tooSlow(`It took no byte for ${sendTimeout} ms`);
+    if (this.#turn) return this.#checkBody(now);
+    if (this.#inHead) return this.#refuse(new HttpError(408, 'The request did not come in time'));
+    this.#close();
+  }
+
+  /** From the first byte of a head on, and whatever comes after it. */
+  #startHead(): void {
+    if (this.#inHead) return;
+    this.#inHead = true;
+    this.deadline = performance.now() + this.#house.limits.headTimeout;
+  }
+
+  #checkBody(now: number): void {
+    if (!this.#pace.waiting && this.#out.fullSince === 0) this.deadline = Number.POSITIVE_INFINITY;
+    if (!this.#pace.tooSlow(now, this.#turn?.received ?? 0)) return;
+    this.#turn?.spoil(
+      new HttpError(408, `The body came slower than ${this.#house.limits.bodyRate} bytes a second`),
+    );
+  }
+
+  #tooSlow(why: string): void {
+    this.#house.log.debug('A client was cut', { why, client: this.client?.[0] });
+    const turn = this.#turn;
+    turn?.lost(new Disconnected(why));
+    this.#turn = null;
+    this.destroy();
+  }
+
+  /* ── one request after the other ── */
+
+  /** Takes the next head, if it is there; drops what is left of the body before it. */
+  #advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    try {
+      while (!this.#turn && this.#phase === 'open') {
+        const event = this.#parser.next();
+        if (!event) break;
+        if (event.kind === 'head') this.#begin(event);
+        else this.#drop(event);
+      }
+      if (!this.#turn && this.#parser.inHead) this.#startHead();
+    } catch (error) {
+      // Behind an answer that was given there is nothing to refuse: a second answer would be taken for the next one's.
+      if (this.#dropping) this.#close();
+      else this.#refuse(error);
+    } finally {
+      this.#advancing = false;
+    }
+  }
+
+  #drop(event: ParserEvent): void {
+    if (event.kind === 'end' || (event.kind === 'data' && event.last)) {
+      this.#dropping = false;
+      this.deadline = performance.now() + this.#house.limits.idleTimeout;
+    } else if (event.kind === 'data') {
+      this.#dropped += event.bytes.length;
+      if (this.#dropped > this.#house.limits.maxDrained) this.#close();
+    }
+  }
+
+  #begin(event: HeadEvent): void {
+    const turn = new Turn(this, event);
+    this.#turn = turn;
+    this.#inHead = false;
+    this.#requests += 1;
+    this.#pace.reset();
+    this.deadline = Number.POSITIVE_INFINITY;
+    if (traced()) this.#traceRequest(turn);
+    let served: Promise<void>;
+    try {
+      served = this.#house.handler(turn);
+    } catch (error) {
+      served = Promise.reject(error);
+    }
+    served.then(
+      () => this.#settle(turn, null),
+      (error: unknown) => this.#settle(turn, asError(error)),
+    );
+  }
+
+  /** The handler is done: whatever it left open is answered or cut here. */
+  #settle(turn: Turn, error: Error | null): void {
+    const harmless = error === null || error instanceof Disconnected || error instanceof HttpError;
+    if (!harmless)
+      this.#report(turn, error, turn.over ? 'The handler failed after its answer' : 'The handler failed');
+    if (turn.over) return;
+    if (error === null) this.#report(turn, null, 'The handler ended before its answer was complete');
+    if (turn.headed)
+      return turn.abort(asGateway(error ?? new GatewayError('CONTRACT', 'The answer is not complete')));
+    const status = error instanceof HttpError ? error.status : 500;
+    turn.refuse(status, error?.message ?? '');
+  }
+
+  #report(turn: Turn, error: Error | null, message: string): void {
+    const { method, target } = turn.head;
+    this.#house.log.error(message, { id: turn.id, method, target, ...(error && { error }) });
+  }
+
+  /** Answers a request that nobody will see, and closes. */
+  #refuse(error: unknown): void {
+    const known =
+      error instanceof HttpError
+        ? error
+        : new HttpError(500, 'The request could not be read', { cause: error });
+    if (!(error instanceof HttpError)) this.#house.log.error('The engine failed', { error });
+    else this.#house.log.debug('A request was refused', { status: known.status, why: known.message });
+    this.#out.flush();
+    this.#socket.write(encodeRefusal(known.status, known.message), 'latin1');
+    this.#close();
+  }
+
+  /* ── writing and closing ── */
+
+  /** Ends our side and reads on for a moment: closing with unread bytes would reset the answer away (RFC 9112 §9.6). */
+  #close(): void {
+    if (this.#phase !== 'open') return;
+    this.#out.flush();
+    this.#phase = 'lingering';
+    this.deadline = performance.now() + this.#house.limits.lingerTimeout;
+    this.#socket.end();
+    if (this.#paused) this.#resume();
+  }
+
+  #resume(): void {
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  #traceRequest(turn: Turn): void {
+    const { method, target, version } = turn.head;
+    const client = this.client ? `${this.client[0]}:${this.client[1]}` : '-';
+    publish({
+      at: performance.now(),
+      id: turn.id,
+      lane: 'loop',
+      kind: 'request',
+      method,
+      target,
+      version,
+      client,
+    });
+  }
+}
+
+function flushAnswer(answer: Answer): void {
+  answer.flush();
+}
+
+function asGateway(error: unknown): GatewayError {
+  return error instanceof GatewayError
+    ? error
+    : new GatewayError('HTTP', asError(error).message, { cause: error });
+}

@@ -1,0 +1,55 @@
+// Sizes and times that one client may take, with safe defaults.
+
+export interface Limits {
+  /** Bytes of a request's head: request line and headers; beyond it 431. */
+  readonly maxHead: number;
+  /** Header fields of a request; beyond it 431. */
+  readonly maxHeaders: number;
+  /** Bytes of the request target; beyond it 414. */
+  readonly maxTarget: number;
+  /** Bytes of a request body, decoded; beyond it 413. */
+  readonly maxBody: number;
+  /** Bytes of all chunk extensions of one body; beyond it 400. */
+  readonly maxExtensions: number;
+  /** Bytes of the trailer section; beyond it 431. */
+  readonly maxTrailers: number;
+  /** Requests on one connection, after which it is closed; 0 is no limit. */
+  readonly maxRequests: number;
+  /** Open connections; one more is answered with 503 and closed. */
+  readonly maxConnections: number;
+  /** Bytes that the engine holds for an app that does not read (or a pipelining client) before it stops reading. */
+  readonly maxBuffered: number;
+  /** Bytes of an unread request body that are read and dropped, so that the connection can be kept. */
+  readonly maxDrained: number;
+  /** ms from the first byte (or the connection) to the end of the head, whatever arrives meanwhile; then 408. */
+  readonly headTimeout: number;
+  /** ms between an answer and the next request. */
+  readonly idleTimeout: number;
+  /** ms that a request body may take before its average rate is looked at. */
+  readonly bodyGrace: number;
+  /** Bytes a second that a request body must come with on average, after the grace; then 408. */
+  readonly bodyRate: number;
+  /** ms that a client may leave 64 KiB of an answer without taking them. */
+  readonly sendTimeout: number;
+  /** ms that a connection is read on after an answer that closes it, so that the client gets the answer. */
+  readonly lingerTimeout: number;
+}
+
+export const defaultLimits: Limits = {
+  maxHead: 16 * 1024,
+  maxHeaders: 100,
+  maxTarget: 8 * 1024,
+  maxBody: 1024 ** 3,
+  maxExtensions: 4 * 1024,
+  maxTrailers: 16 * 1024,
+  maxRequests: 0,
+  maxConnections: 100_000,
+  maxBuffered: 64 * 1024,
+  maxDrained: 256 * 1024,
+  headTimeout: 30_000,
+  idleTimeout: 65_000,
+  bodyGrace: 20_000,
+  bodyRate: 240,
+  sendTimeout: 30_000,
+  lingerTimeout: 2_000,
+};

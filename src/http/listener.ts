@@ -1,0 +1,142 @@
+// A listening socket and its connections: accept, count, drain, close.
+import { once } from 'node:events';
+import { lstatSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+import { deferred } from '../core/deferred.ts';
+import { asError, GatewayError } from '../core/errors.ts';
+import { type Log, silent } from '../core/log.ts';
+import type { Bind } from './bind.ts';
+import { Connection, type House } from './connection.ts';
+import { Deadlines } from './deadlines.ts';
+import { encodeRefusal } from './encoder.ts';
+import type { Bound, Handler } from './exchange.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+
+export interface ListenerOptions {
+  readonly handler: Handler;
+  readonly limits?: Partial<Limits>;
+  readonly log?: Log;
+}
+
+export class Listener implements AsyncDisposable, House {
+  readonly handler: Handler;
+  readonly limits: Limits;
+  readonly log: Log;
+  readonly deadlines: Deadlines = new Deadlines();
+  draining = false;
+  readonly #connections = new Set<Connection>();
+  readonly #server: Server;
+  #bound: Bound = ['', 0];
+  #closed: Promise<void> | null = null;
+  #emptied: (() => void) | null = null;
+
+  constructor({ handler, limits = {}, log = silent }: ListenerOptions) {
+    this.handler = handler;
+    this.limits = { ...defaultLimits, ...limits };
+    this.log = log;
+    const options = { allowHalfOpen: true, noDelay: true, highWaterMark: 64 * 1024 };
+    this.#server = createServer(options, (socket) => this.#accept(socket));
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Resolves once connections are accepted. Rejects with GatewayError LISTEN, which says what to do. */
+  async listen(bind: Bind): Promise<Bound> {
+    if (bind.kind === 'unix') await removeStale(bind.path);
+    const server = this.#server;
+    try {
+      server.listen(bind.kind === 'unix' ? { path: bind.path } : { host: bind.host, port: bind.port });
+      await once(server, 'listening');
+    } catch (error) {
+      throw cannotListen(bind, asError(error));
+    }
+    server.on('error', (error) => this.log.error('Accepting failed', { error }));
+    const address = server.address();
+    if (address === null) throw new GatewayError('LISTEN', 'Cannot listen: the server was closed meanwhile');
+    this.#bound = typeof address === 'string' ? [address, null] : [address.address, address.port];
+    return this.#bound;
+  }
+
+  /**
+   * Stops accepting, closes idle connections, lets running exchanges finish (their answers carry `connection: close`)
+   * for `grace` ms, then cuts. Safe to call twice; a later call may shorten the grace.
+   */
+  async close(grace = 10_000): Promise<void> {
+    this.#closed ??= this.#shut();
+    const timer = setTimeout(() => this.#cut(), grace);
+    if (grace <= 0) this.#cut();
+    await this.#closed.finally(() => clearTimeout(timer));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** A connection is closed, or was given away. */
+  left(connection: Connection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#emptied?.();
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#connections.size >= this.limits.maxConnections) {
+      socket.on('error', () => {}); // it is refused: how it ends is of no interest
+      socket.end(encodeRefusal(503, 'Too many connections'), 'latin1', () => socket.destroy());
+      return;
+    }
+    this.#connections.add(new Connection(socket, this, this.#bound));
+  }
+
+  async #shut(): Promise<void> {
+    this.draining = true;
+    // Its callback would wait for sockets that were given away (WebSockets), which their owner closes; an error says
+    // that it never listened.
+    this.#server.close(() => {});
+    if (this.#connections.size > 0) {
+      const empty = deferred();
+      this.#emptied = empty.resolve;
+      for (const connection of this.#connections) connection.drain();
+      await empty.promise;
+    }
+    this.deadlines.close();
+  }
+
+  #cut(): void {
+    for (const connection of this.#connections) connection.destroy();
+  }
+}
+
+/** A socket file that nobody listens on any more is in the way; anything else is left alone. */
+async function removeStale(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found?.isSocket()) return;
+  const probe = connect(path);
+  try {
+    await once(probe, 'connect');
+  } catch (error) {
+    // connect() fails with a system error, which has a code
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') unlinkSync(path);
+  } finally {
+    probe.destroy();
+  }
+}
+
+const advice: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'it is in use; stop what holds it, or bind to another (port 0 takes a free one)',
+  EADDRNOTAVAIL: 'this machine does not have that address',
+  EACCES: 'permission denied; ports below 1024 and foreign folders need more rights',
+  ENOTFOUND: 'there is no such host',
+  ENOENT: 'its folder does not exist',
+};
+
+function cannotListen(bind: Bind, error: NodeJS.ErrnoException): GatewayError {
+  const where =
+    bind.kind === 'unix'
+      ? `unix:${bind.path}`
+      : `${bind.host.includes(':') ? `[${bind.host}]` : bind.host}:${bind.port}`;
+  const why = advice[error.code ?? ''] ?? error.message;
+  return new GatewayError('LISTEN', `Cannot listen on "${where}": ${why}`, { cause: error });
+}

@@ -1,0 +1,323 @@
+// A request's turn on an HTTP/1 connection: the Exchange that the engine hands up.
+import type { Duplex } from 'node:stream';
+
+import { type HeaderList, noBytes } from '../core/bytes.ts';
+import { type Deferred, deferred } from '../core/deferred.ts';
+import { asError, Disconnected, GatewayError } from '../core/errors.ts';
+import { publish, traced } from '../core/trace.ts';
+import { Answer, type Outlet } from './answer.ts';
+import { encodeInformational, refusalBody, refusalHeaders } from './encoder.ts';
+import type { HeadEvent, ParserEvent } from './events.ts';
+import type { Address, Bound, Exchange, Piece } from './exchange.ts';
+import type { RequestHead, ResponseHead } from './head.ts';
+
+/** What a turn needs of its connection. */
+export interface Wire extends Outlet {
+  readonly client: Address | null;
+  readonly server: Bound | null;
+  readonly secure: boolean;
+  /** The next event of the body; null where the client has not sent it yet. Throws HttpError where it is broken. */
+  take(): ParserEvent | null;
+  /** Bytes that have come and were not taken. */
+  readonly buffered: number;
+  /** A read waits for the client, or no longer does. */
+  waiting(reader: boolean): void;
+  /** Resolves when the socket has room; rejects with Disconnected. */
+  room(): Promise<void>;
+  /** Must the connection close behind this answer, whose unread body may have `left` more bytes (null: unknown)? */
+  mustClose(left: number | null): boolean;
+  answered(turn: Turn): void;
+  cut(turn: Turn, reset: boolean): void;
+  release(turn: Turn): { socket: Duplex; rest: Uint8Array };
+}
+
+const done: Promise<void> = Promise.resolve();
+const bodyOver: Promise<Piece> = Promise.resolve({ body: noBytes, more: false });
+/** A piece larger than this goes out in parts, so that a slow client is seen to make progress. */
+const part = 128 * 1024;
+
+const prefix = Date.now().toString(36);
+let count = 0;
+
+export class Turn implements Exchange {
+  readonly head: RequestHead;
+  readonly length: number | null;
+  readonly #wire: Wire;
+  readonly #answer: Answer;
+  readonly #number: number = ++count;
+  #state: 'open' | 'done' | 'lost' | 'upgraded' = 'open';
+  /** Does the client wait for a 100 before it sends the body? */
+  #expects: boolean;
+  #bodyDone: boolean;
+  #received = 0;
+  /** An event that was looked at ahead, or the error that came instead. */
+  #ahead: ParserEvent | GatewayError | null = null;
+  #reader: Deferred<Piece> | null = null;
+  #fault: GatewayError | null = null;
+  #finished: Deferred<void> | null = null;
+  #gone: AbortController | null = null;
+
+  constructor(wire: Wire, { head, length, keepAlive, expectsContinue }: HeadEvent) {
+    this.#wire = wire;
+    this.head = head;
+    this.length = length;
+    this.#expects = expectsContinue;
+    this.#bodyDone = length === 0;
+    this.#answer = new Answer(wire, {
+      headOnly: head.method === 'HEAD',
+      oldClient: head.version === '1.0',
+      wantsKeepAlive: keepAlive,
+    });
+  }
+
+  get id(): string {
+    return `${prefix}-${this.#number.toString(36)}`;
+  }
+  get secure(): boolean {
+    return this.#wire.secure;
+  }
+  get client(): Address | null {
+    return this.#wire.client;
+  }
+  get server(): Bound | null {
+    return this.#wire.server;
+  }
+  get headed(): boolean {
+    return this.#answer.headed;
+  }
+  get closing(): boolean {
+    return this.#answer.closing;
+  }
+  get bodyDone(): boolean {
+    return this.#bodyDone;
+  }
+  get received(): number {
+    return this.#received;
+  }
+  get status(): number {
+    return this.#answer.status;
+  }
+  get bytes(): number {
+    return this.#answer.bytes;
+  }
+  /** Answered, lost or given away: nothing of it reaches the socket any more. */
+  get over(): boolean {
+    return this.#state !== 'open';
+  }
+  get finished(): Promise<void> {
+    if (this.over) return done;
+    this.#finished ??= deferred();
+    return this.#finished.promise;
+  }
+  get gone(): AbortSignal {
+    this.#gone ??= new AbortController();
+    if (this.#state === 'lost') this.#gone.abort(this.#fault ?? new Disconnected());
+    return this.#gone.signal;
+  }
+
+  read(): Promise<Piece> {
+    if (this.#fault) return Promise.reject(this.#fault);
+    if (this.#bodyDone) return bodyOver;
+    if (this.#state === 'upgraded')
+      return Promise.reject(new GatewayError('CLOSED', 'Cannot read the body: the socket was given away'));
+    if (this.#reader)
+      return Promise.reject(new GatewayError('CONTRACT', 'Cannot read the body: another read waits for it'));
+    this.#sayContinue();
+    try {
+      const piece = this.#piece();
+      if (piece) return Promise.resolve(piece);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#reader = deferred();
+    this.#wire.waiting(true);
+    return this.#reader.promise;
+  }
+
+  inform(status: 103, headers: HeaderList): void {
+    if (this.headed || this.over || this.head.version === '1.0') return;
+    this.#wire.emit([encodeInformational(status, headers)]);
+  }
+
+  start(head: ResponseHead): void {
+    if (this.#state === 'lost') throw this.#fault ?? new Disconnected();
+    this.#answer.start(head);
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    const refused = this.#refuses();
+    if (refused) return Promise.reject(refused);
+    if (chunk.length > part) return this.#writeParts(chunk);
+    try {
+      this.#decide(false);
+      this.#answer.write(chunk);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#wire.room();
+  }
+
+  end(trailers: HeaderList = []): Promise<void> {
+    const refused = this.#refuses();
+    if (refused) return Promise.reject(refused);
+    try {
+      this.#decide(true);
+      this.#answer.end(trailers);
+    } catch (error) {
+      if (this.headed)
+        this.abort(
+          error instanceof GatewayError
+            ? error
+            : new GatewayError('CONTRACT', 'The answer broke', { cause: error }),
+        );
+      return Promise.reject(error);
+    }
+    this.#finish('done');
+    this.#wire.answered(this);
+    return this.#state === 'done' ? this.#wire.room().catch(() => {}) : done;
+  }
+
+  upgrade(): { readonly socket: Duplex; readonly rest: Uint8Array } {
+    if (this.over) throw this.#fault ?? new GatewayError('CLOSED', 'Cannot upgrade: the exchange is over');
+    if (this.#answer.started) throw new GatewayError('CONTRACT', 'Cannot upgrade: an answer has started');
+    this.#finish('upgraded');
+    return this.#wire.release(this);
+  }
+
+  abort(why: GatewayError): void {
+    if (this.over) return;
+    this.lost(why);
+    this.#wire.cut(this, this.headed);
+  }
+
+  /** New bytes have come: gives them to a read that waits. */
+  deliver(): void {
+    const reader = this.#reader;
+    if (!reader) return;
+    try {
+      const piece = this.#piece();
+      if (!piece) return;
+      this.#settleReader();
+      reader.resolve(piece);
+    } catch (error) {
+      this.#settleReader();
+      reader.reject(error);
+    }
+  }
+
+  /** The body can never be complete: reads fail from now on. The answer may still be given. */
+  spoil(why: GatewayError): void {
+    this.#fault = why;
+    const reader = this.#reader;
+    this.#settleReader();
+    reader?.reject(why);
+  }
+
+  /** The client is gone, or the exchange was cut: everything that waits is told. */
+  lost(why: GatewayError): void {
+    if (this.over) return;
+    this.spoil(why);
+    this.#finish('lost');
+    this.#gone?.abort(why);
+  }
+
+  /** Answers with what the engine has to say, in place of a head that has not left. */
+  refuse(status: number, message: string): void {
+    if (this.over || this.headed) return;
+    const body = refusalBody(status, message);
+    this.#answer.reset();
+    this.#answer.start({ status, headers: refusalHeaders(status) });
+    this.#answer.write(Buffer.from(body, 'latin1'));
+    void this.end();
+  }
+
+  /** What a write or an end is refused with. */
+  #refuses(): GatewayError | null {
+    if (this.#state === 'lost') return this.#fault ?? new Disconnected();
+    if (this.#state === 'open') return null;
+    return new GatewayError('CLOSED', 'Cannot send a body: the answer is complete');
+  }
+
+  async #writeParts(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length; at += part) {
+      await this.write(chunk.subarray(at, Math.min(at + part, chunk.length)));
+    }
+  }
+
+  /** Keeps the connection, or not: said in the head, so decided before it leaves. */
+  #decide(last: boolean): void {
+    if (this.headed) return;
+    const left = this.#bodyDone ? 0 : this.length === null ? null : this.length - this.#received;
+    // A client that was never told to continue may or may not send its body: nobody can tell where the next request begins.
+    const unsure = this.#expects && !this.#bodyDone;
+    if (unsure || this.#fault !== null || this.#wire.mustClose(last ? left : 0)) this.#answer.closing = true;
+  }
+
+  #sayContinue(): void {
+    if (!this.#expects) return;
+    this.#expects = false;
+    if (!this.headed && this.#wire.buffered === 0) this.#wire.emit([encodeInformational(100, [])]);
+  }
+
+  /** The next piece, with the end of a chunked body seen early where it has come already. */
+  #piece(): Piece | null {
+    const event = this.#event();
+    if (!event) return null;
+    if (event.kind !== 'data') {
+      this.#bodyDone = true;
+      return { body: noBytes, more: false };
+    }
+    this.#received += event.bytes.length;
+    this.#bodyDone = event.last;
+    if (!event.last && this.length === null) this.#lookAhead();
+    return { body: event.bytes, more: !this.#bodyDone };
+  }
+
+  #event(): ParserEvent | null {
+    const ahead = this.#ahead;
+    if (!ahead) return this.#wire.take();
+    this.#ahead = null;
+    if (!(ahead instanceof GatewayError)) return ahead;
+    this.#fault = ahead;
+    throw ahead;
+  }
+
+  #lookAhead(): void {
+    try {
+      const next = this.#wire.take();
+      if (next?.kind === 'end') this.#bodyDone = true;
+      else this.#ahead = next;
+    } catch (error) {
+      this.#ahead =
+        error instanceof GatewayError
+          ? error
+          : new GatewayError('HTTP', asError(error).message, { cause: error });
+    }
+  }
+
+  #settleReader(): void {
+    if (!this.#reader) return;
+    this.#reader = null;
+    this.#wire.waiting(false);
+  }
+
+  #finish(state: 'done' | 'lost' | 'upgraded'): void {
+    this.#state = state;
+    this.#finished?.resolve();
+    if (traced()) this.#trace(state);
+  }
+
+  #trace(state: 'done' | 'lost' | 'upgraded'): void {
+    const { id, status, bytes } = this;
+    const at = performance.now();
+    if (status > 0) publish({ at, id, lane: 'loop', kind: 'response', status });
+    publish({
+      at,
+      id,
+      lane: 'loop',
+      kind: 'end',
+      bytes,
+      ...(state === 'lost' && { error: this.#fault?.message ?? 'lost' }),
+    });
+  }
+}
