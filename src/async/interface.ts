@@ -52,6 +52,7 @@ export interface HttpRequest {
   readonly body: Uint8Array;
   readonly more_body: boolean;
 }
+/** The answer is complete, or the client has gone; again and again. */
 export interface HttpDisconnect {
   readonly type: 'http.disconnect';
 }
@@ -76,12 +77,14 @@ export interface LifespanShutdown {
 
 /* ── send: app to server. What the spec calls optional is optional. ──── */
 
+/** `status` is 200 to 599. The head leaves with the first body: until then an error still becomes a 500. */
 export interface HttpResponseStart {
   type: 'http.response.start';
   status: number;
   headers?: HeaderList;
   trailers?: boolean;
 }
+/** The bytes belong to the server once they are sent: an app that changes them afterwards changes its answer. */
 export interface HttpResponseBody {
   type: 'http.response.body';
   body?: Uint8Array;
@@ -111,12 +114,15 @@ export interface HttpDebug {
   type: 'http.response.debug';
   info: Record<string, unknown>;
 }
+/** `subprotocol` is one that the client offered; `headers` are added to the 101, and have none of the handshake's own. */
 export interface WebSocketAccept {
   type: 'websocket.accept';
   subprotocol?: string;
   headers?: HeaderList;
 }
+/** The bytes belong to the server once they are sent, as in http.response.body. */
 export type WebSocketSend = { type: 'websocket.send' } & Payload;
+/** 1000 where `code` is left out; `reason` is at most 123 bytes of UTF-8. Before accept it answers 403. */
 export interface WebSocketClose {
   type: 'websocket.close';
   code?: number;
@@ -177,9 +183,18 @@ export type Protocol = keyof Protocols;
 export type Scope<P extends Protocol = Protocol> = Protocols[P]['scope'];
 export type ReceiveEvent<P extends Protocol = Protocol> = Protocols[P]['receive'];
 export type SendEvent<P extends Protocol = Protocol> = Protocols[P]['send'];
+/**
+ * The next event of the server. On http it throws HttpError where the request body is broken, late or too large: an app
+ * that lets it pass is answered for with its status (400, 408, 413).
+ */
 export type Receive<P extends Protocol = Protocol> = () => Promise<ReceiveEvent<P>>;
+/**
+ * Hands an event to the server; resolves when there is room for more. Throws ContractError where the event is malformed or
+ * comes at the wrong time, and Disconnected once the client has gone.
+ */
 export type Send<P extends Protocol = Protocol> = (event: SendEvent<P>) => Promise<void>;
 
+/** Called once for each request, each WebSocket, and the life of the process (ASGI, "Applications"). */
 export type AsyncApp<P extends Protocol = Protocol> = (
   scope: Scope<P>,
   receive: Receive<P>,
@@ -195,6 +210,7 @@ export const clauses = {
   'A-07': 'Extra keys are never an error.',
   'A-08': 'An app that throws before its head is answered with 500; after it the connection is cut.',
   'A-09': 'What an app throws because its client has gone is not logged.',
+  'A-11': 'scope.extensions lists what works on this connection; an event of another extension is refused.',
   'A-12': 'A scope is fresh for each request.',
   'A-20': 'http_version is 1.0, 1.1 or 2.',
   'A-21': 'method is upper case; scheme is never empty.',
@@ -218,7 +234,8 @@ export const clauses = {
   'A-38': '100 Continue waits for receive; a wrong Content-Length is refused.',
   'A-50': 'A websocket scope has scheme ws or wss, and its subprotocols as a list.',
   'A-51': 'websocket.connect comes first; nothing is answered before accept or close.',
-  'A-52': 'accept chooses a subprotocol and adds headers.',
+  'A-52':
+    "accept comes once, chooses one of the client's subprotocols and adds headers; those of the handshake are the server's.",
   'A-53': 'close before accept answers 403.',
   'A-54': 'A message is text or bytes, whole.',
   'A-57': 'websocket.disconnect has a code, 1005 where none came, and a reason; after it send throws.',
@@ -230,5 +247,7 @@ export const clauses = {
   'A-71': 'lifespan.startup.failed ends the server with its message.',
   'A-72': 'An app that throws on a lifespan scope is served without one (auto), or ends the server (on).',
   'A-73': 'lifespan.shutdown comes after the connections are closed, and its wait has a deadline.',
+  'A-80':
+    'websocket.http.response.start and .body answer a handshake in place of accept; nothing else follows them.',
 } as const;
 export type Clause = keyof typeof clauses;

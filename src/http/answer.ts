@@ -50,8 +50,13 @@ export class Answer {
   }
 
   /** The head has left. */
-  get headed(): boolean {
+  get framed(): boolean {
     return this.#framing !== null;
+  }
+
+  /** The head has left, or leaves at the end of this turn: nothing takes its place any more. */
+  get headed(): boolean {
+    return this.framed || this.#scheduled;
   }
 
   get over(): boolean {
@@ -107,7 +112,7 @@ export class Answer {
       );
     }
     if (
-      !this.headed &&
+      !this.framed &&
       head.length === null &&
       !headOnly &&
       !bodiless(head.status) &&
@@ -122,7 +127,7 @@ export class Answer {
   /** Sends what waits. */
   flush(): void {
     this.#scheduled = false;
-    if (this.#head && !this.#over && (this.#held !== '' || !this.headed)) this.#leave(null, false, []);
+    if (this.#head && !this.#over && (this.#held !== '' || !this.framed)) this.#leave(null, false, []);
   }
 
   #begun(): CheckedHead {
@@ -149,7 +154,7 @@ export class Answer {
 
   /** Hands over head, held pieces, one large piece and the end, as far as each is due. */
   #leave(chunk: Uint8Array | null, last: boolean, trailers: HeaderList): void {
-    const head = this.headed ? '' : this.#headText();
+    const head = this.framed ? '' : this.#headText();
     const held = this.#held;
     this.#held = '';
     const size = held.length + (chunk?.length ?? 0);

@@ -33,13 +33,16 @@ export interface Exchange {
   inform(status: 103, headers: HeaderList): void;
   /** Held back until the first write or end, so that a 500 (or another start) can still replace it. */
   start(head: ResponseHead): void;
-  /** The head has been handed to the socket: nothing can replace it any more. */
+  /** The head has left, or leaves at the end of this turn: nothing can replace it any more. */
   readonly headed: boolean;
   /**
    * Resolves when the socket has room again; rejects with Disconnected once the client is gone, and with GatewayError
-   * CONTRACT for more bytes than the app's Content-Length. An empty chunk sends the head alone.
+   * CONTRACT for more bytes than the app's Content-Length. An empty chunk sends the head alone. Small chunks of one turn
+   * of the loop leave together at its end: whoever blocks the loop calls flush() before.
    */
   write(chunk: Uint8Array): Promise<void>;
+  /** Sends what waits for the end of this turn of the loop. */
+  flush(): void;
   /** Completes the answer. Too few bytes for the app's Content-Length: the connection is cut and this rejects. */
   end(trailers?: HeaderList): Promise<void>;
   /**

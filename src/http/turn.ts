@@ -157,6 +157,10 @@ export class Turn implements Exchange {
     return this.#wire.room();
   }
 
+  flush(): void {
+    if (!this.over) this.#answer.flush();
+  }
+
   end(trailers: HeaderList = []): Promise<void> {
     const refused = this.#refuses();
     if (refused) return Promise.reject(refused);
@@ -186,8 +190,10 @@ export class Turn implements Exchange {
 
   abort(why: GatewayError): void {
     if (this.over) return;
+    const { headed } = this;
+    if (headed) this.#answer.flush();
     this.lost(why);
-    this.#wire.cut(this, this.headed);
+    this.#wire.cut(this, headed);
   }
 
   /** New bytes have come: gives them to a read that waits. */
@@ -246,7 +252,7 @@ export class Turn implements Exchange {
 
   /** Keeps the connection, or not: said in the head, so decided before it leaves. */
   #decide(last: boolean): void {
-    if (this.headed) return;
+    if (this.#answer.framed) return;
     const left = this.#bodyDone ? 0 : this.length === null ? null : this.length - this.#received;
     // A client that was never told to continue may or may not send its body: nobody can tell where the next request begins.
     const unsure = this.#expects && !this.#bodyDone;

@@ -1,0 +1,67 @@
+// A real listener on a free port, with its log, and handlers that are often needed.
+import type { HeaderList } from '../../../src/core/bytes.ts';
+import { parseBind } from '../../../src/http/bind.ts';
+import type { Exchange, Handler } from '../../../src/http/exchange.ts';
+import type { Limits } from '../../../src/http/limits.ts';
+import { Listener } from '../../../src/http/listener.ts';
+import { RawClient } from '../../support/raw-client.ts';
+import { Recorder } from '../../support/recorder.ts';
+
+export interface Served extends AsyncDisposable {
+  readonly listener: Listener;
+  readonly url: URL;
+  readonly log: Recorder;
+  open(): Promise<RawClient>;
+}
+
+export async function served(handler: Handler, limits: Partial<Limits> = {}): Promise<Served> {
+  const log = new Recorder();
+  const listener = new Listener({ handler, limits, log });
+  const [host, port] = await listener.listen(parseBind('127.0.0.1:0'));
+  const url = new URL(`http://${host}:${port}`);
+  return {
+    listener,
+    url,
+    log,
+    open: () => RawClient.open(url),
+    [Symbol.asyncDispose]: () => listener.close(0),
+  };
+}
+
+/** Answers with a short text: the target, unless told otherwise. */
+export async function reply(
+  exchange: Exchange,
+  text: string = exchange.head.target,
+  status = 200,
+): Promise<void> {
+  exchange.start({ status, headers: [['content-type', 'text/plain']] });
+  void exchange.write(Buffer.from(text, 'latin1'));
+  await exchange.end();
+}
+
+/** Answers with the body that came. */
+export async function echo(exchange: Exchange): Promise<void> {
+  await reply(exchange, (await whole(exchange)).toString('latin1'));
+}
+
+export async function whole(exchange: Exchange): Promise<Buffer> {
+  const read: Uint8Array[] = [];
+  for (;;) {
+    const { body, more } = await exchange.read();
+    read.push(body);
+    if (!more) return Buffer.concat(read);
+  }
+}
+
+export function start(exchange: Exchange, headers: HeaderList = [], status = 200): void {
+  exchange.start({ status, headers });
+}
+
+/** Looks until it is so, or for 5 s: for what has no event, such as a count. */
+export async function until(look: () => boolean, what: string, ms = 5000): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!look()) {
+    if (performance.now() > deadline) throw new Error(`It did not come to this in ${ms} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
