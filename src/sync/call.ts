@@ -13,6 +13,8 @@ export interface Call {
   /** Held back by the carrier until the first write or end. */
   start(status: StatusLine, headers: ResponseHeaders): void;
   write(chunk: Uint8Array): Promise<void>;
+  /** Sends now what write() took and holds until the end of this turn of the loop: for an app that blocks the loop. */
+  flush?(): void;
   end(): Promise<void>;
   /** Cut, or 500 where the head is unsent. */
   fail(why: GatewayError): void;

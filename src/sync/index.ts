@@ -1,0 +1,20 @@
+// dualgate/sync: the sync contract, its server, and a sleep that blocks.
+export type { AppRef, AppSource } from '../core/load.ts';
+export { ContractError, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
+export type {
+  BlockingWebSocket,
+  Clause,
+  Environ,
+  EnvironData,
+  ErrorStream,
+  InputStream,
+  ResponseBody,
+  ResponseHeaders,
+  StartResponse,
+  StatusLine,
+  SyncApp,
+  Write,
+} from './interface.ts';
+export { clauses } from './interface.ts';
+export { SyncServer, type SyncServerOptions } from './server.ts';
+export { sleep } from './sleep.ts';

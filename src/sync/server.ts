@@ -1,0 +1,197 @@
+// A sync app behind a listener: exchanges become calls, and an executor runs them.
+import type { TransferListItem } from 'node:worker_threads';
+
+import { GatewayError } from '../core/errors.ts';
+import { type AppRef, type AppSource, loadApp, parseRef } from '../core/load.ts';
+import { createLog, type Log } from '../core/log.ts';
+import { type Bind, parseBind, urlOf } from '../http/bind.ts';
+import type { Bound, Exchange } from '../http/exchange.ts';
+import type { Limits } from '../http/limits.ts';
+import { Listener } from '../http/listener.ts';
+import { asSyncApp } from './app.ts';
+import type { Call, Executor } from './call.ts';
+import { environOf } from './environ.ts';
+import { Inline } from './inline.ts';
+import type { EnvironData, ResponseHeaders, StatusLine, SyncApp } from './interface.ts';
+import { Pool } from './threads/pool.ts';
+
+export interface SyncServerOptions {
+  /** Threads that the app may block; 0: it runs on the event loop, and nothing else does meanwhile. 4 for a reference, 0 for a function. */
+  readonly threads?: number;
+  /** Requests that lie ready beside those that run; 64. */
+  readonly spare?: number;
+  /** Requests that wait beyond those; one more is answered 503. 2048. */
+  readonly backlog?: number;
+  /** Bytes of a request body; beyond them 413. */
+  readonly maxBody?: number;
+  readonly limits?: Partial<Limits>;
+  /** Warnings and errors to standard error by default. */
+  readonly log?: Log;
+  /** ms that running requests get when the server closes; 10 000. */
+  readonly grace?: number;
+  /** Made once a thread: what the app's factory is called with. */
+  readonly argument?: () => { value: unknown; transfer: readonly TransferListItem[] };
+  /** What environ['dualgate.lane'] says, instead of `loop` or `thread 1`. */
+  readonly lane?: string;
+}
+
+/**
+ * Serves a sync app: a function on this thread's event loop, a reference (`'app.ts:app'`) on threads. Throws GatewayError
+ * USAGE for a function with threads (it cannot be sent there), APP_LOAD for a reference that names no file.
+ */
+export class SyncServer implements AsyncDisposable {
+  readonly #executor: Executor;
+  readonly #listener: Listener;
+  readonly #grace: number;
+  #closed: Promise<void> | null = null;
+
+  constructor(app: SyncApp | AppSource | AppRef, options: SyncServerOptions = {}) {
+    const { limits, maxBody, log = createLog({ level: 'warn' }), grace = 10_000 } = options;
+    this.#grace = grace;
+    this.#executor = executorFor(app, { ...options, log });
+    this.#listener = new Listener({
+      handler: (exchange) => this.#serve(exchange),
+      limits: { ...limits, ...(maxBody !== undefined && { maxBody }) },
+      log,
+    });
+  }
+
+  /** Loads the app first, so that a server that listens is one that answers. Rejects with APP_LOAD, APP_KIND or LISTEN. */
+  async listen(bind: Bind | string): Promise<{ url: string; bound: Bound }> {
+    if (this.#closed) throw new GatewayError('CLOSED', 'The server was closed: make a new one');
+    const place = typeof bind === 'string' ? parseBind(bind) : bind;
+    await this.#executor.start();
+    try {
+      const bound = await this.#listener.listen(place);
+      return { url: urlOf(bound), bound };
+    } catch (error) {
+      await this.close(0);
+      throw error;
+    }
+  }
+
+  /** Stops accepting, lets running requests finish for `grace` ms, then cuts them. Safe to call twice. */
+  async close(grace: number = this.#grace): Promise<void> {
+    this.#closed ??= this.#end(grace);
+    await this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #end(grace: number): Promise<void> {
+    await this.#listener.close(grace);
+    // Its connections are gone, and with them whoever could wait for an answer.
+    await this.#executor.close(0);
+  }
+
+  #serve(exchange: Exchange): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#executor.run(new ExchangeCall(exchange, reject)).then(resolve, reject);
+    });
+  }
+}
+
+function executorFor(
+  app: SyncApp | AppSource | AppRef,
+  { threads, spare, backlog, log, argument, lane }: SyncServerOptions & { log: Log },
+): Executor {
+  const named = lane === undefined ? {} : { lane };
+  if (typeof app === 'function') {
+    if (threads) {
+      throw new GatewayError(
+        'USAGE',
+        `A function runs on the thread where it is: give "app.ts:app" to serve it on ${threads} threads`,
+      );
+    }
+    return new Inline(app, { log, ...named });
+  }
+  const source = typeof app === 'string' ? parseRef(app) : app;
+  if (threads === 0) return new LoadedInline(source, { log, ...named }, argument);
+  return new Pool(source, {
+    threads: threads ?? 4,
+    log,
+    ...named,
+    ...(spare !== undefined && { spare }),
+    ...(backlog !== undefined && { backlog }),
+    ...(argument && { argument }),
+  });
+}
+
+/** Inline, for an app that is loaded when the server starts. */
+class LoadedInline implements Executor {
+  readonly multithread = false;
+  readonly #load: () => Promise<Inline>;
+  #inline: Inline | null = null;
+
+  constructor(
+    source: AppSource,
+    options: { log: Log; lane?: string },
+    argument: SyncServerOptions['argument'],
+  ) {
+    this.#load = async () =>
+      new Inline(asSyncApp(await loadApp(source, argument?.().value), source.shown), options);
+  }
+
+  async start(): Promise<void> {
+    this.#inline = await this.#load();
+  }
+
+  async run(call: Call): Promise<void> {
+    if (!this.#inline)
+      return call.fail(new GatewayError('CLOSED', 'The app is not loaded: start the server first'));
+    return this.#inline.run(call);
+  }
+
+  async close(grace?: number): Promise<void> {
+    await this.#inline?.close(grace);
+  }
+}
+
+/** An exchange as a call. Any upgrade that the client asks for is left aside: it is a plain request. */
+class ExchangeCall implements Call {
+  readonly id: string;
+  readonly environ: EnvironData;
+  readonly length: number | null;
+  readonly #exchange: Exchange;
+  readonly #reject: (why: GatewayError) => void;
+
+  constructor(exchange: Exchange, reject: (why: GatewayError) => void) {
+    this.id = exchange.id;
+    this.environ = environOf(exchange);
+    this.length = exchange.length;
+    this.#exchange = exchange;
+    this.#reject = reject;
+  }
+
+  read(): Promise<{ readonly body: Uint8Array; readonly more: boolean }> {
+    return this.#exchange.read();
+  }
+
+  start(status: StatusLine, headers: ResponseHeaders): void {
+    this.#exchange.start({ status: Number(status.slice(0, 3)), reason: status.slice(4), headers });
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    return this.#exchange.write(chunk);
+  }
+
+  flush(): void {
+    this.#exchange.flush();
+  }
+
+  end(): Promise<void> {
+    return this.#exchange.end();
+  }
+
+  /** The connection answers for a handler that rejects; once the head is out it can only be cut. */
+  fail(why: GatewayError): void {
+    if (this.#exchange.headed) this.#exchange.abort(why);
+    this.#reject(why);
+  }
+
+  get gone(): AbortSignal {
+    return this.#exchange.gone;
+  }
+}

@@ -1,0 +1,102 @@
+// A request body read whole before an inline call: small ones in memory, large ones in a file without a name.
+import { randomUUID } from 'node:crypto';
+import { closeSync, readSync } from 'node:fs';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { HttpError } from '../core/errors.ts';
+import type { Call } from './call.ts';
+import type { Source } from './input.ts';
+
+export interface SpoolOptions {
+  /** Bytes; beyond them the body goes to a file. */
+  readonly memory?: number;
+  /** Bytes; beyond them the request is refused with 413. */
+  readonly maxBody?: number;
+}
+
+const blockSize = 64 * 1024;
+
+export class Spool implements Source {
+  readonly #memory: number;
+  readonly #maxBody: number;
+  #pieces: Uint8Array[] = [];
+  #held = 0;
+  #total = 0;
+  #file: FileHandle | null = null;
+  #written = 0;
+  #read = 0;
+
+  constructor({ memory = 512 * 1024, maxBody = Number.POSITIVE_INFINITY }: SpoolOptions = {}) {
+    this.#memory = memory;
+    this.#maxBody = maxBody;
+  }
+
+  /** Reads the whole body. Throws what Call.read throws, HttpError 413, and what the file system throws. */
+  async fill(call: Pick<Call, 'read'>): Promise<void> {
+    for (let more = true; more; ) {
+      const next = await call.read();
+      more = next.more;
+      if (next.body.length === 0) continue;
+      this.#total += next.body.length;
+      if (this.#total > this.#maxBody) {
+        throw new HttpError(413, `The request body is larger than ${this.#maxBody} bytes`);
+      }
+      this.#pieces.push(next.body);
+      this.#held += next.body.length;
+      if (this.#held > this.#memory) await this.#flush();
+    }
+    if (this.#file && this.#held > 0) await this.#flush();
+  }
+
+  next(): Uint8Array | null {
+    if (this.#file) return this.#fromFile(this.#file);
+    return this.#pieces.shift() ?? null;
+  }
+
+  /** Safe to call twice. */
+  async close(): Promise<void> {
+    this.#pieces = [];
+    const file = this.#file;
+    this.#file = null;
+    await file?.close();
+  }
+
+  async #flush(): Promise<void> {
+    this.#file ??= await openUnnamed();
+    const file = this.#file;
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#held = 0;
+    let size = 0;
+    for (const piece of pieces) size += piece.length;
+    const { bytesWritten } = await file.writev(pieces, this.#written);
+    if (bytesWritten !== size) {
+      throw new HttpError(507, `The request body does not fit into "${tmpdir()}": free some space there`);
+    }
+    this.#written += size;
+  }
+
+  #fromFile(file: FileHandle): Uint8Array | null {
+    const count = Math.min(blockSize, this.#written - this.#read);
+    if (count === 0) return null;
+    const block = Buffer.allocUnsafeSlow(count);
+    const got = readSync(file.fd, block, 0, count, this.#read);
+    this.#read += got;
+    return got === 0 ? null : block.subarray(0, got);
+  }
+}
+
+/** Unlinked as soon as it is open: it goes away with its descriptor, also when the process is killed. */
+async function openUnnamed(): Promise<FileHandle> {
+  const path = join(tmpdir(), `dualgate-${randomUUID()}`);
+  const file = await open(path, 'wx+', 0o600);
+  try {
+    await unlink(path);
+  } catch (error) {
+    closeSync(file.fd);
+    throw error;
+  }
+  return file;
+}

@@ -1,0 +1,255 @@
+// One call on its way through a slot, as the loop sees it: filled, fed, drained, given back.
+import { noBytes } from '../../core/bytes.ts';
+import { deferred } from '../../core/deferred.ts';
+import { asError, Disconnected, type GatewayError, HttpError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import { publish, traced } from '../../core/trace.ts';
+import type { Call } from '../call.ts';
+import { failCall, logFailure } from '../failure.ts';
+import type { ResponseHeaders, StatusLine } from '../interface.ts';
+import { decodeHead, encodeEnviron } from './heads.ts';
+import { Intake } from './intake.ts';
+import { inFlag, outFlag, type Slots, state } from './slots.ts';
+
+/** What a delivery asks of its pool. */
+export interface Counter {
+  readonly slots: Slots;
+  readonly log: Log;
+  /** The slot is free again. */
+  release(slot: number): void;
+  /** A body that was handed over as it came is in, or of no interest any more. */
+  fed(): void;
+  /** `thread 3` */
+  laneOf(thread: number): string;
+}
+
+const none = -1;
+
+export class Delivery {
+  readonly call: Call;
+  /** The way in: the request body. */
+  readonly intake: Intake;
+  readonly #settled = deferred();
+  readonly #counter: Counter;
+  readonly #slots: Slots;
+  #slot = none;
+  #head: { status: StatusLine; headers: ResponseHeaders } | null = null;
+  #started = false;
+  #flushed = false;
+  /** The answer is complete, or failed, or nobody waits for it: what still comes is dropped. */
+  #over = false;
+  #ended = false;
+  #failure: Error | null = null;
+  #dead = false;
+  #draining = false;
+  #again = false;
+  #watching = false;
+
+  constructor(call: Call, counter: Counter) {
+    this.call = call;
+    this.#counter = counter;
+    this.#slots = counter.slots;
+    this.intake = new Intake(call, counter.slots, { leave: () => this.leave(), fed: () => counter.fed() });
+  }
+
+  /** Resolves when the answer is complete, or cut, and the app has ended. */
+  get settled(): Promise<void> {
+    return this.#settled.promise;
+  }
+
+  /** Fills a free slot. It may be claimed as soon as it stands in the queue. */
+  load(slot: number): void {
+    const slots = this.#slots;
+    this.#slot = slot;
+    slots.set(slot, 'generation', (slots.get(slot, 'generation') + 1) | 0);
+    for (const name of ['inWritten', 'inRead', 'outWritten', 'outRead', 'outFlags', 'inStalled'] as const) {
+      slots.set(slot, name, 0);
+    }
+    slots.set(slot, 'environLength', encodeEnviron(this.call.environ, slots.environ(slot)));
+    const flags = this.intake.fill(slot) | (traced() ? inFlag.traced : 0);
+    slots.set(slot, 'inFlags', flags);
+    slots.set(slot, 'state', state.ready);
+    this.intake.follow(flags);
+  }
+
+  /** The slot's thread has marked it. */
+  look(): void {
+    if (this.#slot === none) return;
+    this.intake.look();
+    this.#again = true;
+    if (!this.#draining) void this.#drain();
+  }
+
+  /** By message: a head that was too large for its region, and what the app threw. */
+  takeHead(head: { status: StatusLine; headers: ResponseHeaders }): void {
+    this.#head = head;
+    this.look();
+  }
+
+  takeFailure(error: Error): void {
+    // The engine's own words for a broken body, rather than the thread's.
+    const known = this.intake.error;
+    const same = known instanceof HttpError && error instanceof HttpError && known.status === error.status;
+    this.#failure = same ? known : error;
+    this.look();
+  }
+
+  /** Is this the delivery that a message means? */
+  isAt(slot: number, generation: number): boolean {
+    return this.#slot === slot && this.#slots.get(slot, 'generation') === generation;
+  }
+
+  runsOn(thread: number): boolean {
+    return this.#slot !== none && this.#slots.get(this.#slot, 'state') === state.running + thread;
+  }
+
+  /** From now on it hears when the client goes; false where it did already. Not from the start: most calls are over before the next sweep. */
+  watch(): boolean {
+    if (this.#watching) return false;
+    this.#watching = true;
+    if (this.call.gone.aborted) this.leave();
+    else this.call.gone.addEventListener('abort', this.#onGone);
+    return true;
+  }
+
+  /** The client is gone: a call that no thread has yet is dropped, one that runs hears of it at its next read or write. */
+  leave(): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (this.#slot === none || this.#slots.turn(this.#slot, state.ready, state.cancelled)) this.settle();
+    else this.#tellGone();
+  }
+
+  /** The pool gives up on it. */
+  cut(why: GatewayError): void {
+    if (!this.#over) {
+      this.#over = true;
+      this.call.fail(why);
+      if (this.#slot !== none) this.#tellGone();
+    }
+    this.settle();
+  }
+
+  /** Its thread has died. What was complete by then is still sent. */
+  abandon(why: GatewayError): void {
+    const slot = this.#slot;
+    if (slot === none) return;
+    this.#dead = true;
+    if (!(this.#slots.get(slot, 'outFlags') & outFlag.end)) {
+      this.#failure ??= why;
+      this.#slots.add(slot, 'outFlags', outFlag.failed);
+    }
+    this.#slots.set(slot, 'state', state.done);
+    this.look();
+  }
+
+  readonly #onGone = (): void => this.leave();
+
+  #tellGone(): void {
+    this.#slots.add(this.#slot, 'inFlags', inFlag.gone);
+    this.#slots.ring(this.#slot);
+    this.intake.stop();
+  }
+
+  /* ── the answer, out of the slot ──────────────────────────────────── */
+
+  async #drain(): Promise<void> {
+    this.#draining = true;
+    while (this.#again) {
+      this.#again = false;
+      while (await this.#step());
+    }
+    this.#draining = false;
+  }
+
+  /** Sends what there is. False where there is nothing to do until the thread marks the slot again. Never rejects. */
+  async #step(): Promise<boolean> {
+    const slot = this.#slot;
+    if (slot === none) return false;
+    const slots = this.#slots;
+    // State and flags before the ring: whatever was put before they were set is seen.
+    const done = slots.get(slot, 'state') === state.done;
+    const flags = slots.get(slot, 'outFlags');
+    // A message may come later than the word that announces it.
+    if (flags & outFlag.failed && !this.#failure) return false;
+    if (flags & outFlag.head && !this.#readHead(slot)) return false;
+    const chunk = slots.out(slot).take();
+    if (done) this.#release(slot);
+    else if (chunk) slots.ring(slot);
+    if (!this.#over) await this.#answer(flags, chunk);
+    if (done) this.settle();
+    return chunk !== null && !done;
+  }
+
+  async #answer(flags: number, chunk: Uint8Array | null): Promise<void> {
+    try {
+      if (this.#head && !this.#started) {
+        this.#started = true;
+        this.call.start(this.#head.status, this.#head.headers);
+      }
+      if (chunk || (flags & outFlag.flush && !this.#flushed)) {
+        this.#flushed = true;
+        await this.call.write(chunk ?? noBytes);
+      }
+      if (this.#over) return;
+      if (flags & outFlag.end && !this.#ended) {
+        this.#ended = true;
+        await this.call.end();
+      }
+      if (!(flags & outFlag.failed) || !this.#failure || this.#over) return;
+      this.#over = true;
+      if (this.#ended) logFailure(this.call, this.#failure, this.#counter.log);
+      else failCall(this.call, this.#failure, this.#counter.log);
+    } catch (error) {
+      this.#answerFailed(asError(error));
+    }
+  }
+
+  #answerFailed(error: Error): void {
+    if (this.#over) return;
+    if (error instanceof Disconnected) {
+      this.leave();
+      return;
+    }
+    this.#over = true;
+    failCall(this.call, error, this.#counter.log);
+    if (this.#slot !== none) this.#tellGone();
+  }
+
+  /** False where the head is still on its way as a message. */
+  #readHead(slot: number): boolean {
+    if (this.#head) return true;
+    const length = this.#slots.get(slot, 'headLength');
+    if (length >= 0) this.#head = decodeHead(this.#slots.head(slot), length);
+    return this.#head !== null || this.#dead;
+  }
+
+  #release(slot: number): void {
+    if (this.#slots.get(slot, 'inFlags') & inFlag.traced) this.#tell(slot);
+    this.#slot = none;
+    this.intake.stop();
+    this.#slots.set(slot, 'state', state.free);
+    this.#counter.release(slot);
+  }
+
+  #tell(slot: number): void {
+    const { times } = this.#slots;
+    const index = this.#slots.time(slot);
+    const [entered = 0, left = 0] = [times[index], times[index + 1]];
+    const lane = this.#counter.laneOf(this.#slots.get(slot, 'thread'));
+    for (const [kind, at] of [
+      ['dispatched', entered],
+      ['app.enter', entered],
+      ['app.leave', left],
+    ] as const) {
+      if (at > 0) publish({ at: at - performance.timeOrigin, id: this.call.id, lane, kind });
+    }
+  }
+
+  /** Nobody waits for anything of it any more. Safe to call twice. */
+  settle(): void {
+    this.intake.stop();
+    this.call.gone.removeEventListener('abort', this.#onGone);
+    this.#settled.resolve();
+  }
+}

@@ -1,0 +1,133 @@
+// A slot as a thread sees it: the environ that it was given, the body that it reads, the answer that it writes.
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+
+import { Disconnected, HttpError } from '../../core/errors.ts';
+import type { Source } from '../input.ts';
+import type { EnvironData, ResponseHeaders, StatusLine } from '../interface.ts';
+import type { Sink } from '../responder.ts';
+import { decodeEnviron, encodeHead } from './heads.ts';
+import type { FromThread, ToThread } from './messages.ts';
+import { inFlag, outFlag, type Slots } from './slots.ts';
+
+type Say = (message: FromThread) => void;
+
+/** The environ in the slot; one that did not fit is asked for by message, and waited for. */
+export function environFor(slots: Slots, slot: number, say: Say): EnvironData {
+  const length = slots.get(slot, 'environLength');
+  if (length >= 0) return decodeEnviron(slots.environ(slot), length);
+  const generation = slots.get(slot, 'generation');
+  say({ kind: 'environ wanted', slot, generation });
+  let environ: EnvironData | undefined;
+  slots.wait(slot, () => {
+    const message = parentPort && receiveMessageOnPort(parentPort)?.message;
+    // the pool sends nothing but ToThread, and this thread asks for one at a time
+    const given = message as ToThread | undefined;
+    if (given?.slot === slot && given.generation === generation) environ = given.environ;
+    return environ !== undefined || (slots.get(slot, 'inFlags') & inFlag.gone) !== 0;
+  });
+  if (!environ) throw new Disconnected();
+  return environ;
+}
+
+/** The in-ring, blocking while it is empty. */
+export class SlotSource implements Source {
+  readonly #slots: Slots;
+  readonly #slot: number;
+  readonly #mark: () => void;
+
+  constructor(slots: Slots, slot: number, mark: () => void) {
+    this.#slots = slots;
+    this.#slot = slot;
+    this.#mark = mark;
+  }
+
+  next(): Uint8Array | null {
+    const slots = this.#slots;
+    const slot = this.#slot;
+    for (;;) {
+      // The flags before the ring: what was put before the end was set is seen.
+      const flags = slots.get(slot, 'inFlags');
+      if (flags & inFlag.gone) throw new Disconnected();
+      const piece = slots.in(slot).take();
+      if (piece) {
+        if (slots.get(slot, 'inStalled') === 1) this.#mark();
+        return piece;
+      }
+      if (flags & inFlag.broken) throw broken(slots.get(slot, 'inStatus'));
+      if (flags & inFlag.end) return null;
+      this.#want(flags);
+      slots.wait(slot, () => slots.get(slot, 'inFlags') !== flags || slots.in(slot).used > 0);
+    }
+  }
+
+  /** The first read of a body that is read only on demand, because its client waits for `100 Continue` (W-86). */
+  #want(flags: number): void {
+    if (!(flags & inFlag.lazy)) return;
+    const before = this.#slots.add(this.#slot, 'outFlags', outFlag.wanting);
+    if (!(before & outFlag.wanting)) this.#mark();
+  }
+}
+
+function broken(status: number): Error {
+  if (status === 0) return new Disconnected('The client left before its request body was complete');
+  return new HttpError(status, 'The request body cannot be read to its end');
+}
+
+/** The out-ring, blocking while it is full. */
+export class SlotSink implements Sink {
+  readonly #slots: Slots;
+  readonly #slot: number;
+  readonly #say: Say;
+  readonly #mark: () => void;
+
+  constructor(slots: Slots, slot: number, say: Say, mark: () => void) {
+    this.#slots = slots;
+    this.#slot = slot;
+    this.#say = say;
+    this.#mark = mark;
+  }
+
+  start(status: StatusLine, headers: ResponseHeaders): void {
+    const slots = this.#slots;
+    const slot = this.#slot;
+    const length = encodeHead(status, headers, slots.head(slot));
+    slots.set(slot, 'headLength', length);
+    if (length < 0)
+      this.#say({ kind: 'head', slot, generation: slots.get(slot, 'generation'), status, headers });
+    slots.add(slot, 'outFlags', outFlag.head);
+  }
+
+  write(chunk: Uint8Array, held: boolean): void {
+    this.check();
+    if (chunk.length === 0) {
+      this.#slots.add(this.#slot, 'outFlags', outFlag.flush);
+      this.#mark();
+      return;
+    }
+    const out = this.#slots.out(this.#slot);
+    for (let at = 0; at < chunk.length; ) {
+      const count = out.put(chunk, at);
+      at += count;
+      if (at < chunk.length) {
+        this.#mark();
+        this.#slots.wait(this.#slot, () => out.used < out.size || this.#gone);
+        this.check();
+      }
+    }
+    if (!held) this.#mark();
+  }
+
+  end(closing: boolean): void {
+    this.#slots.add(this.#slot, 'outFlags', outFlag.end);
+    // Without a close() the thread marks the slot done in a moment: one wake less.
+    if (closing) this.#mark();
+  }
+
+  check(): void {
+    if (this.#gone) throw new Disconnected();
+  }
+
+  get #gone(): boolean {
+    return (this.#slots.get(this.#slot, 'inFlags') & inFlag.gone) !== 0;
+  }
+}

@@ -1,0 +1,254 @@
+// Runs a sync app on threads that may block: calls go into shared slots, and whichever thread is free pulls one.
+import type { ResourceLimits, TransferListItem } from 'node:worker_threads';
+
+import { asError, GatewayError, HttpError } from '../../core/errors.ts';
+import type { AppSource } from '../../core/load.ts';
+import { type Log, silent } from '../../core/log.ts';
+import { publish, traced } from '../../core/trace.ts';
+import type { Call, Executor } from '../call.ts';
+import { failCall } from '../failure.ts';
+import { Crew } from './crew.ts';
+import { type Counter, Delivery } from './delivery.ts';
+import type { FromThread } from './messages.ts';
+import { Slots } from './slots.ts';
+import { fromThrown } from './thrown.ts';
+
+export interface PoolOptions {
+  /** How many calls can be inside the app at once. */
+  readonly threads: number;
+  /** Slots beyond one a thread: calls that lie ready, so that a thread goes from one to the next without the loop. 64. */
+  readonly spare?: number;
+  /** Calls that wait for a slot; one more is answered 503. 2048. */
+  readonly backlog?: number;
+  readonly log?: Log;
+  /** Made once a thread: what the source is called with where it is a factory. */
+  readonly argument?: () => { value: unknown; transfer: readonly TransferListItem[] };
+  /** What environ['dualgate.lane'] says instead of `thread 1`. */
+  readonly lane?: string;
+  /** ms for a thread to load the app; 60 000. */
+  readonly startTimeout?: number;
+  /** A thread whose heap grows beyond them dies, and its call with it; Node's own limits by default. */
+  readonly resourceLimits?: ResourceLimits;
+}
+
+/** Bytes of each slot's two rings: smaller costs wake-ups, larger gains nothing (sync-threads.md 4). */
+const ringSize = 64 * 1024;
+/** ms between two looks at the calls that take longer. */
+const sweepEvery = 25;
+
+/**
+ * An executor on threads. No call is bound to a thread before that thread takes it, so one that is stuck holds up only
+ * itself. A body is awaited to its end or up to 64 KiB before a thread takes the call; one that takes longer than a moment
+ * is handed over as it comes, but only so many that half of the threads are left for others: slow uploads hold no more.
+ * A pool of one thread hands over none.
+ */
+export class Pool implements Executor {
+  readonly multithread: boolean;
+  readonly #slots: Slots;
+  readonly #crew: Crew;
+  readonly #log: Log;
+  readonly #counter: Counter;
+  readonly #backlog: number;
+  /** Calls in a slot whose body is still on its way, and how many there may be. */
+  #early = 0;
+  readonly #maxEarly: number;
+  readonly #lane: string | undefined;
+  /** The delivery in each slot, and the slots that have none. */
+  readonly #at: Array<Delivery | undefined>;
+  readonly #free: number[];
+  /** In the order of arrival. */
+  readonly #waiting = new Set<Delivery>();
+  readonly #open = new Set<Delivery>();
+  #flushing = false;
+  #sweeper: NodeJS.Timeout | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(source: AppSource, options: PoolOptions) {
+    const {
+      threads,
+      spare = 64,
+      backlog = 2048,
+      log = silent,
+      argument,
+      lane,
+      startTimeout = 60_000,
+    } = options;
+    if (!Number.isInteger(threads) || threads < 1) {
+      throw new GatewayError('USAGE', `A pool has at least one thread, not "${threads}"`);
+    }
+    this.multithread = threads > 1;
+    this.#slots = Slots.make(threads, threads + Math.max(0, spare), ringSize);
+    this.#at = new Array(threads + Math.max(0, spare));
+    this.#free = Array.from(this.#at.keys()).reverse();
+    this.#backlog = backlog;
+    this.#maxEarly = threads > 1 ? Math.ceil(threads / 2) : 0;
+    this.#log = log;
+    this.#lane = lane;
+    this.#counter = {
+      slots: this.#slots,
+      log,
+      release: (slot) => this.#release(slot),
+      laneOf: (thread) => this.laneOf(thread),
+      fed: () => {
+        this.#early -= 1;
+      },
+    };
+    this.#crew = new Crew({
+      source,
+      slots: this.#slots.handle,
+      laneOf: (thread) => this.laneOf(thread),
+      argument,
+      startTimeout,
+      resourceLimits: options.resourceLimits,
+      log,
+      onMessage: (thread, message) => this.#onMessage(thread, message),
+      onDeath: (thread, why) => this.#onDeath(thread, why),
+    });
+  }
+
+  start(): Promise<void> {
+    return this.#crew.start();
+  }
+
+  async run(call: Call): Promise<void> {
+    if (this.#closed) return call.fail(new HttpError(503, 'The server is shutting down'));
+    const delivery = new Delivery(call, this.#counter);
+    this.#open.add(delivery);
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepEvery).unref();
+    try {
+      if (call.length !== 0) await delivery.intake.collect(ringSize);
+      if (this.#place(delivery)) await delivery.settled;
+    } catch (error) {
+      failCall(call, asError(error), this.#log);
+    }
+    delivery.settle();
+    this.#open.delete(delivery);
+    this.#waiting.delete(delivery);
+  }
+
+  async close(grace = 10_000): Promise<void> {
+    this.#closed ??= this.#end(grace);
+    await this.#closed;
+  }
+
+  laneOf(thread: number): string {
+    return this.#lane ?? `thread ${thread + 1}`;
+  }
+
+  /** Into a free slot, or into the backlog; false where that is full too. */
+  #place(delivery: Delivery): boolean {
+    const { call } = delivery;
+    if (call.gone.aborted) return false;
+    if (traced()) publish({ at: performance.now(), id: call.id, lane: 'pool', kind: 'queued' });
+    const slot = this.#free.pop();
+    if (slot !== undefined) this.#dispatch(delivery, slot);
+    else if (this.#waiting.size < this.#backlog) this.#waiting.add(delivery);
+    else {
+      call.fail(
+        new HttpError(503, `All threads are busy, and ${this.#backlog} requests wait for one already`),
+      );
+      return false;
+    }
+    return true;
+  }
+
+  #dispatch(delivery: Delivery, slot: number): void {
+    this.#at[slot] = delivery;
+    delivery.load(slot);
+    this.#slots.push(slot);
+    this.#wakeSoon();
+  }
+
+  /** One wake a turn of the loop, however many calls came in it: wakes are what costs, not copies (sync-threads.md 1). */
+  #wakeSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      if (this.#slots.queued > 0) this.#slots.wakeOne();
+      if (this.#slots.called) this.#look();
+    });
+  }
+
+  #look(): void {
+    this.#slots.changed((slot) => this.#at[slot]?.look());
+  }
+
+  #release(slot: number): void {
+    this.#at[slot] = undefined;
+    for (const next of this.#waiting) {
+      this.#waiting.delete(next);
+      this.#dispatch(next, slot);
+      return;
+    }
+    this.#free.push(slot);
+  }
+
+  #onMessage(thread: number, message: Exclude<FromThread, { kind: 'ready' | 'refused' }>): void {
+    if (message === 0) {
+      this.#look();
+      return;
+    }
+    const delivery = this.#at[message.slot];
+    if (message.kind === 'line') {
+      this.#slots.countLine(-1);
+      const known = delivery?.isAt(message.slot, message.generation);
+      this.#log.error(message.text, known ? { request: delivery?.call.id } : {});
+      return;
+    }
+    if (!delivery?.isAt(message.slot, message.generation)) return;
+    if (message.kind === 'environ wanted') this.#giveEnviron(thread, delivery, message);
+    else if (message.kind === 'head') delivery.takeHead(message);
+    else delivery.takeFailure(fromThrown(message.error));
+  }
+
+  #giveEnviron(thread: number, delivery: Delivery, at: { slot: number; generation: number }): void {
+    const { slot, generation } = at;
+    try {
+      this.#crew.post(thread, { kind: 'environ', slot, generation, environ: delivery.call.environ });
+      this.#slots.ring(slot);
+    } catch (error) {
+      const why = `The environ cannot go to a thread: ${asError(error).message}`;
+      delivery.cut(new HttpError(500, why, { cause: error }));
+    }
+  }
+
+  #onDeath(thread: number, why: GatewayError): void {
+    this.#slots.getUp(thread);
+    // It may have died between marking a slot and sending the message for it.
+    this.#look();
+    for (const delivery of this.#open) {
+      if (delivery.runsOn(thread)) delivery.abandon(why);
+    }
+    this.#slots.requeue();
+    this.#wakeSoon();
+  }
+
+  /** Calls that last: from now on they hear when their client goes. Deadlines per request will be looked at here too. */
+  #sweep(): void {
+    for (const delivery of this.#open) {
+      if (delivery.watch()) continue;
+      if (this.#early < this.#maxEarly && delivery.intake.hurry()) this.#early += 1;
+    }
+    if (this.#open.size > 0 || !this.#sweeper) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = null;
+  }
+
+  async #end(grace: number): Promise<void> {
+    const open = [...this.#open].map((delivery) => delivery.settled);
+    let late: NodeJS.Timeout | undefined;
+    const timeUp = new Promise<void>((resolve) => {
+      late = setTimeout(resolve, grace);
+    });
+    if (open.length > 0) await Promise.race([Promise.all(open), timeUp]);
+    clearTimeout(late);
+    for (const delivery of this.#open) {
+      delivery.cut(new GatewayError('CLOSED', 'The server was closed before the answer was complete'));
+    }
+    if (this.#sweeper) clearInterval(this.#sweeper);
+    this.#sweeper = null;
+    this.#slots.shut();
+    await this.#crew.close();
+  }
+}

@@ -1,0 +1,60 @@
+// A ring of bytes in shared memory: one side puts, the other takes, and neither waits here.
+
+/**
+ * Pure bytes, no records, so pieces that lie side by side leave as one. The positions are free-running 32-bit counters in
+ * the slot's words: `written` is stored by the putting side alone, `read` by the taking side alone.
+ */
+export class Ring {
+  readonly size: number;
+  readonly #words: Int32Array;
+  readonly #written: number;
+  readonly #read: number;
+  readonly #bytes: Uint8Array;
+  readonly #mask: number;
+
+  /** `bytes.length` is a power of two; `written` and `read` are indices into `words`. */
+  constructor(words: Int32Array, written: number, read: number, bytes: Uint8Array) {
+    this.#words = words;
+    this.#written = written;
+    this.#read = read;
+    this.#bytes = bytes;
+    this.size = bytes.length;
+    this.#mask = bytes.length - 1;
+  }
+
+  /** Bytes that can be taken. */
+  get used(): number {
+    return (Atomics.load(this.#words, this.#written) - Atomics.load(this.#words, this.#read)) | 0;
+  }
+
+  /** Puts as much of `chunk` from `from` on as there is room for; says how many bytes. */
+  put(chunk: Uint8Array, from = 0): number {
+    const written = Atomics.load(this.#words, this.#written);
+    const room = this.size - ((written - Atomics.load(this.#words, this.#read)) | 0);
+    const count = Math.min(room, chunk.length - from);
+    if (count <= 0) return 0;
+    const at = written & this.#mask;
+    const first = Math.min(count, this.size - at);
+    const whole = from === 0 && first === chunk.length;
+    this.#bytes.set(whole ? chunk : chunk.subarray(from, from + first), at);
+    if (first < count) this.#bytes.set(chunk.subarray(from + first, from + count), 0);
+    // The bytes first, then the position that shows them.
+    Atomics.store(this.#words, this.#written, (written + count) | 0);
+    return count;
+  }
+
+  /** Takes all there is, at most `limit` bytes, as a copy; null where there is nothing. */
+  take(limit: number = this.size): Uint8Array | null {
+    const read = Atomics.load(this.#words, this.#read);
+    const used = (Atomics.load(this.#words, this.#written) - read) | 0;
+    const count = Math.min(used, limit);
+    if (count <= 0) return null;
+    const copy = Buffer.allocUnsafe(count);
+    const at = read & this.#mask;
+    const first = Math.min(count, this.size - at);
+    copy.set(this.#bytes.subarray(at, at + first), 0);
+    if (first < count) copy.set(this.#bytes.subarray(0, count - first), first);
+    Atomics.store(this.#words, this.#read, (read + count) | 0);
+    return copy;
+  }
+}

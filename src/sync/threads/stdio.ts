@@ -1,0 +1,43 @@
+// Standard output and error inside a thread: written where it stands, because a blocked thread never reaches its loop.
+import { writeSync } from 'node:fs';
+import process from 'node:process';
+
+/**
+ * From now on process.stdout and process.stderr of this thread (and so console) write before they return. A worker's own
+ * streams go through the main thread: a blocked thread gets one line out, and loses the rest when it is terminated.
+ */
+export function writeAtOnce(): void {
+  redirect(process.stdout, 1);
+  redirect(process.stderr, 2);
+}
+
+/** Writes all of it; a pipe that is full for a moment (EAGAIN) is tried again, a closed one is given up. */
+export function writeWhole(fd: number, data: string | Uint8Array): void {
+  const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
+  let at = 0;
+  while (at < bytes.length) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException; // fs throws nothing else
+      if (code === 'EAGAIN') Atomics.wait(nap, 0, 0, 1);
+      else if (code === 'EPIPE' || code === 'EIO') return;
+      else throw error;
+    }
+  }
+}
+
+const nap = new Int32Array(new SharedArrayBuffer(4));
+
+type Done = (error?: Error | null) => void;
+
+function redirect(stream: NodeJS.WriteStream, fd: number): void {
+  stream.write = (chunk: string | Uint8Array, encoding?: BufferEncoding | Done, done?: Done): boolean => {
+    const after = typeof encoding === 'function' ? encoding : done;
+    const data =
+      typeof chunk === 'string' && typeof encoding === 'string' ? Buffer.from(chunk, encoding) : chunk;
+    writeWhole(fd, data);
+    if (after) queueMicrotask(() => after());
+    return true;
+  };
+}
