@@ -1,0 +1,227 @@
+// Inside a blocked thread: a sync app that asks the loop thread, and waits for each piece of its answer.
+import { Disconnected, GatewayError, HttpError } from '../../core/errors.ts';
+import { Mailbox } from '../../core/mailbox.ts';
+import type { Environ, ResponseBody, StartResponse, SyncApp } from '../../sync/interface.ts';
+import { carry, revive } from '../failure.ts';
+import { type ScopeData, scopeFromEnviron } from '../scope-from-environ.ts';
+import { BodyReader } from './body.ts';
+import type { CallerGiven, CallerToThread, ThreadToCaller } from './messages.ts';
+import { parcel, weightOf, window } from './parcel.ts';
+
+/** The app of one thread, out of what LoopThread.caller() gave: the factory that a pool loads (bridge/carry.ts). */
+export function fromLoop(given: unknown): SyncApp {
+  // LoopThread.caller() made it, in the thread that started this one.
+  const caller = new Caller(given as CallerGiven);
+  return (environ, startResponse) => caller.run(environ, startResponse);
+}
+
+type Answer = Extract<ThreadToCaller, { kind: 'answer' }>;
+
+/** This thread's mailbox, shared by its calls: more than one can be open where a sync app iterates two at once. */
+class Caller {
+  readonly #mailbox: Mailbox<ThreadToCaller, CallerToThread>;
+  readonly #timeout: number;
+  readonly #inboxes = new Map<number, ThreadToCaller[]>();
+  #calls = 0;
+
+  constructor(given: CallerGiven) {
+    this.#mailbox = new Mailbox(given);
+    this.#timeout = given.timeout;
+  }
+
+  run(environ: Environ, startResponse: StartResponse): ResponseBody {
+    let scope: ScopeData;
+    try {
+      scope = scopeFromEnviron(environ);
+    } catch (error) {
+      if (error instanceof HttpError) return refuse(error, startResponse);
+      throw error;
+    }
+    this.#calls += 1;
+    const call = new BlockedCall(this, this.#calls, environ);
+    return call.open(scope, startResponse);
+  }
+
+  open(id: number): void {
+    this.#inboxes.set(id, []);
+  }
+
+  forget(id: number): void {
+    this.#inboxes.delete(id);
+  }
+
+  post(message: CallerToThread): void {
+    this.#mailbox.post(message);
+  }
+
+  /** The next message of one call; those of others wait in their inboxes. `look` may throw while it waits. */
+  take(id: number, look: (() => void) | undefined): ThreadToCaller {
+    const end = performance.now() + this.#timeout;
+    for (;;) {
+      const message = this.#inboxes.get(id)?.shift();
+      if (message) return message;
+      const left = end - performance.now();
+      if (left <= 0) {
+        throw new HttpError(504, `Cannot get an answer: the async app sent nothing for ${this.#timeout} ms`);
+      }
+      look?.();
+      this.#wait(look ? Math.min(left, lookEvery) : left);
+    }
+  }
+
+  #wait(timeout: number): void {
+    let message: ThreadToCaller | undefined;
+    try {
+      message = this.#mailbox.poll(timeout);
+    } catch (error) {
+      throw new GatewayError('THREAD', 'Cannot get an answer: the loop thread has ended', { cause: error });
+    }
+    if (message) this.#inboxes.get(message.id)?.push(message);
+  }
+}
+
+/** How often a waiting thread looks whether its client is gone, in milliseconds. */
+const lookEvery = 50;
+
+/** Credit is given back when so much was taken: half of the loop thread's window, so that neither side idles. */
+const creditAt = window / 2;
+
+/** One call, as the body that it returns: each next() blocks until the app has sent a piece. */
+class BlockedCall implements ResponseBody, Iterator<Uint8Array, undefined> {
+  readonly #caller: Caller;
+  readonly #id: number;
+  readonly #request: string;
+  readonly #input: BodyReader;
+  readonly #look: (() => void) | undefined;
+  #first: Uint8Array | undefined;
+  #taken = 0;
+  #over = false;
+
+  constructor(caller: Caller, id: number, environ: Environ) {
+    this.#caller = caller;
+    this.#id = id;
+    this.#request = requestId(environ) ?? `call ${id}`;
+    this.#input = new BodyReader(environ);
+    this.#look = lookoutOf(environ);
+  }
+
+  /** Waits for the head. An answer of one piece is returned as such, so that the server knows its length (W-76). */
+  open(scope: ScopeData, startResponse: StartResponse): ResponseBody {
+    this.#caller.open(this.#id);
+    this.#caller.post({ id: this.#id, kind: 'open', scope, request: this.#request });
+    const { head, body, more } = this.#answer();
+    try {
+      if (!head) throw new GatewayError('THREAD', 'Cannot start the answer: its first piece has no head');
+      const write = startResponse(head.status, head.headers);
+      if (!more) return body.length > 0 ? [body] : [];
+      if (body.length > 0) this.#first = body;
+      else write(body); // the app wants its head to leave
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    return this;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<Uint8Array, undefined> {
+    if (this.#over) return { value: undefined, done: true };
+    const value = this.#first ?? this.#more();
+    this.#first = undefined;
+    return value.length > 0 ? { value, done: false } : { value: undefined, done: true };
+  }
+
+  return(): IteratorResult<Uint8Array, undefined> {
+    this.close();
+    return { value: undefined, done: true };
+  }
+
+  /** Unless the answer is complete, the app hears http.disconnect. */
+  close(): void {
+    if (this.#over) return;
+    this.#finish();
+    this.#caller.post({ id: this.#id, kind: 'gone' });
+  }
+
+  #more(): Uint8Array {
+    if (this.#taken >= creditAt) {
+      this.#caller.post({ id: this.#id, kind: 'credit', taken: this.#taken });
+      this.#taken = 0;
+    }
+    return this.#answer().body;
+  }
+
+  /** The next piece; meanwhile the app's receive() is answered. */
+  #answer(): Answer {
+    try {
+      for (;;) {
+        const message = this.#caller.take(this.#id, this.#look);
+        if (message.kind === 'want') this.#feed();
+        else if (message.kind === 'failed') throw this.#failed(message);
+        else return this.#took(message);
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  #took(answer: Answer): Answer {
+    this.#taken += weightOf(answer.body);
+    if (!answer.more) this.#finish();
+    return answer;
+  }
+
+  #failed({ error }: Extract<ThreadToCaller, { kind: 'failed' }>): Error {
+    this.#finish();
+    return revive(error);
+  }
+
+  /** Reads a piece of the request body for the app. The client's leaving ends this call; what else fails is the app's. */
+  #feed(): void {
+    const id = this.#id;
+    let piece: { body: Uint8Array; more: boolean };
+    try {
+      piece = this.#input.read();
+    } catch (error) {
+      if (isDisconnected(error)) throw error;
+      this.#caller.post({ id, kind: 'broken', error: carry(error) });
+      return;
+    }
+    this.#caller.post({ id, kind: 'body', body: parcel(piece.body), more: piece.more });
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.#caller.forget(this.#id);
+  }
+}
+
+function isDisconnected(error: unknown): boolean {
+  return error instanceof Disconnected || (error instanceof GatewayError && error.code === 'DISCONNECTED');
+}
+
+function requestId({ 'dualgate.request_id': id }: Environ): string | undefined {
+  return typeof id === 'string' ? id : undefined;
+}
+
+/** Where the server tells whether the client has gone, a waiting thread asks it. */
+function lookoutOf(environ: Environ): (() => void) | undefined {
+  const disconnected = environ['dualgate.client_disconnected'];
+  if (typeof disconnected !== 'function') return undefined;
+  return () => {
+    if (disconnected() === true) throw new Disconnected();
+  };
+}
+
+function refuse({ status, message }: HttpError, startResponse: StartResponse): ResponseBody {
+  const body = Buffer.from(`${message}\n`);
+  startResponse(`${status} Bad Request`, [
+    ['content-type', 'text/plain; charset=utf-8'],
+    ['content-length', String(body.length)],
+  ]);
+  return [body];
+}

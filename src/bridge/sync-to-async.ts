@@ -1,0 +1,151 @@
+// An async app out of a sync one: on this loop, or on threads of its own.
+import type { AsyncApp, HttpScope, Receive, Send } from '../async/interface.ts';
+import { asError, GatewayError } from '../core/errors.ts';
+import { type AppRef, type AppSource, parseRef } from '../core/load.ts';
+import { type Log, silent } from '../core/log.ts';
+import type { Executor } from '../sync/call.ts';
+import { Inline } from '../sync/inline.ts';
+import type { SyncApp } from '../sync/interface.ts';
+import { Pool } from '../sync/threads/pool.ts';
+import { CallLog } from './held-log.ts';
+import { ScopeCall } from './scope-call.ts';
+
+export interface InlineBridgeOptions {
+  /** Bytes of a request body, which is read whole before the app is called; beyond them 413. */
+  readonly maxBody?: number;
+  readonly log?: Log;
+}
+
+export interface PoolBridgeOptions {
+  /** How many calls can be inside the app at once; 4. */
+  readonly threads?: number;
+  /** Requests that lie ready beside those that run; 64. */
+  readonly spare?: number;
+  /** Requests that wait beyond those; one more is answered 503. 2048. */
+  readonly backlog?: number;
+  readonly log?: Log;
+}
+
+export type BridgedAsyncApp = AsyncApp & AsyncDisposable;
+
+/**
+ * Runs a sync app behind the async contract (ASGI, "WSGI Compatibility"): a function on this event loop, where nothing
+ * else runs meanwhile; a reference (`'app.ts:app'`) on threads of its own, streaming both ways. The threads start with
+ * lifespan.startup, or with the first request where the server has no lifespan, and end with lifespan.shutdown, or when
+ * the app is disposed of. Throws GatewayError USAGE or APP_LOAD for a reference that names no file.
+ */
+export function syncToAsync(app: SyncApp, options?: InlineBridgeOptions): AsyncApp;
+export function syncToAsync(source: AppSource | AppRef, options?: PoolBridgeOptions): BridgedAsyncApp;
+export function syncToAsync(
+  app: SyncApp | AppSource | AppRef,
+  options: InlineBridgeOptions & PoolBridgeOptions = {},
+): AsyncApp {
+  const bridge = new Bridge((log) => executorFor(app, options, log), options.log ?? silent);
+  const bridged: AsyncApp = (scope, receive, send) => {
+    // Each scope comes with its own receive; send refuses what does not suit it.
+    switch (scope.type) {
+      case 'http':
+        return bridge.http(scope, receive as Receive<'http'>, send);
+      case 'websocket':
+        return refuse(receive as Receive<'websocket'>, send);
+      case 'lifespan':
+        return bridge.lifespan(receive as Receive<'lifespan'>, send);
+      default:
+        return scope satisfies never;
+    }
+  };
+  return Object.assign(bridged, { [Symbol.asyncDispose]: () => bridge.close() });
+}
+
+function executorFor(
+  app: SyncApp | AppSource | AppRef,
+  { maxBody, threads = 4, spare, backlog }: InlineBridgeOptions & PoolBridgeOptions,
+  log: Log,
+): Executor {
+  if (typeof app === 'function') return new Inline(app, { log, ...(maxBody !== undefined && { maxBody }) });
+  return new Pool(typeof app === 'string' ? parseRef(app) : app, {
+    threads,
+    log,
+    ...(spare !== undefined && { spare }),
+    ...(backlog !== undefined && { backlog }),
+  });
+}
+
+/** One bridged app: its executor, and who uses it. */
+class Bridge {
+  readonly #log: CallLog;
+  readonly #make: () => Executor;
+  #executor: Executor | null = null;
+  #started: Promise<Executor> | null = null;
+  /** Lifespans that are up: the last one to shut down ends the threads. */
+  #lifespans = 0;
+  #over = false;
+
+  constructor(make: (log: Log) => Executor, log: Log) {
+    this.#log = new CallLog(log);
+    this.#make = () => make(this.#log);
+    this.#executor = this.#make(); // a wrong app is refused here
+  }
+
+  async http(scope: HttpScope, receive: Receive<'http'>, send: Send): Promise<void> {
+    if (this.#over)
+      throw new GatewayError('CLOSED', 'Cannot call the sync app: its threads have been shut down');
+    const executor = await this.#start();
+    const call = new ScopeCall(scope, receive, send);
+    const held = this.#log.hold(call.id);
+    try {
+      await Promise.race([executor.run(call), call.failed]);
+      await call.settle(held);
+    } finally {
+      this.#log.letGo(call.id);
+    }
+  }
+
+  async lifespan(receive: Receive<'lifespan'>, send: Send): Promise<void> {
+    for (;;) {
+      const { type } = await receive();
+      if (type === 'lifespan.startup') {
+        this.#over = false;
+        this.#lifespans += 1;
+        try {
+          await this.#start();
+        } catch (error) {
+          this.#lifespans -= 1;
+          return send({ type: 'lifespan.startup.failed', message: asError(error).message });
+        }
+        await send({ type: 'lifespan.startup.complete' });
+      } else if (type === 'lifespan.shutdown') {
+        this.#lifespans -= 1;
+        if (this.#lifespans === 0) await this.close();
+        return send({ type: 'lifespan.shutdown.complete' });
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#over = true;
+    const executor = this.#executor;
+    this.#executor = null;
+    this.#started = null;
+    await executor?.close();
+  }
+
+  /** Once, and again after a shutdown: an executor that was closed stays closed. */
+  #start(): Promise<Executor> {
+    this.#started ??= this.#up();
+    return this.#started;
+  }
+
+  async #up(): Promise<Executor> {
+    this.#executor ??= this.#make();
+    const executor = this.#executor;
+    await executor.start();
+    return executor;
+  }
+}
+
+/** Before it is accepted: the client is answered 403 (A-53). */
+async function refuse(receive: Receive<'websocket'>, send: Send): Promise<void> {
+  await receive();
+  await send({ type: 'websocket.close' });
+}
