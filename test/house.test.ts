@@ -71,7 +71,7 @@ test('a file begins with a sentence that says what it is, and has at most 400 li
     const lines = textOf(file).split('\n');
     const first = lines[0] ?? '';
     return [
-      ...(/^\/\/ [\p{Lu}'`\d].+[.?]$/u.test(first) ? [] : [`${file} begins with ${JSON.stringify(first)}`]),
+      ...(/^\/\/ \S.+[.?]$/.test(first) ? [] : [`${file} begins with ${JSON.stringify(first)}`]),
       ...(lines.length > 401 ? [`${file} has ${lines.length - 1} lines`] : []),
     ];
   });
@@ -169,6 +169,8 @@ function kitOf(room: string, to: string): boolean {
 }
 
 function packageAllowed(file: string, from: string): boolean {
+  // The lab's subjects are apps as a user writes them: they know our public faces only.
+  if (file.startsWith('src/lab/subjects/') && /^dualgate\/(sync|async)$/.test(from)) return true;
   const { dependencies = {} } = JSON.parse(textOf('package.json')) as {
     dependencies?: Record<string, string>;
   };

@@ -1,0 +1,86 @@
+// The command: finds the subcommand, prints what went wrong in one line, and ends with its exit code.
+import { readFileSync } from 'node:fs';
+
+import { asError, GatewayError } from '../core/errors.ts';
+import { writeWhole } from '../core/log.ts';
+import { nearest } from '../serve/nearest.ts';
+import { commandHelp, labSettings, labUsage, overview, serveUsage } from './help.ts';
+
+/** Runs `dualgate ...argv` and ends the process: 0 stopped, 1 cut short, 2 wrong usage, 3 it did not start. */
+export async function main(argv: readonly string[]): Promise<void> {
+  let code: number;
+  try {
+    code = await run(argv);
+  } catch (thrown) {
+    const error = asError(thrown);
+    writeWhole(2, `dualgate: ${debugging(argv) ? inFull(error) : inOneLine(error)}\n`);
+    code = error instanceof GatewayError && error.code === 'USAGE' ? 2 : 3;
+  }
+  // An app may have left timers and sockets behind: they don't keep a stopped server alive.
+  process.exit(code);
+}
+
+/** A command's module is loaded when the command runs: `serve` waits for no lab. */
+async function run([command, ...argv]: readonly string[]): Promise<number> {
+  switch (command) {
+    case 'serve':
+      return (await import('./serve.ts')).serveCommand(argv);
+    case 'lab':
+      return (await import('./lab.ts')).labCommand(argv);
+    case 'help':
+    case '--help':
+    case '-h':
+      writeWhole(1, helpFor(argv[0]));
+      return 0;
+    case '--version':
+    case '-V':
+      writeWhole(1, `dualgate ${version()}\n`);
+      return 0;
+    default:
+      throw unknownCommand(command);
+  }
+}
+
+function helpFor(command: string | undefined): string {
+  if (command === undefined) return overview;
+  if (command === 'serve') return commandHelp(serveUsage);
+  if (command === 'lab') return commandHelp(labUsage, labSettings);
+  throw unknownCommand(command);
+}
+
+function unknownCommand(command: string | undefined): GatewayError {
+  if (command === undefined) {
+    return new GatewayError('USAGE', 'No command: say dualgate serve app.ts:app, or dualgate help');
+  }
+  if (/\.(m?[jt]s)(:|$)/.test(command)) {
+    return new GatewayError('USAGE', `Unknown command "${command}": say dualgate serve ${command}`);
+  }
+  const near = nearest(command, ['serve', 'lab', 'help']);
+  const hint = near ? `did you mean dualgate ${near}?` : 'there are serve, lab and help';
+  return new GatewayError('USAGE', `Unknown command "${command}": ${hint}`);
+}
+
+function version(): string {
+  // Our own package.json, two folders up from src/cli and from dist/cli.
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}
+
+function inOneLine(error: Error): string {
+  const named = error instanceof GatewayError ? error.message : `${error.name}: ${error.message}`;
+  return named.replace(/\s*\n\s*/g, ' ');
+}
+
+/** With its stack, and those of its causes. */
+function inFull(error: Error): string {
+  const cause = error.cause === undefined ? '' : `\ncaused by ${inFull(asError(error.cause))}`;
+  return `${error.stack ?? inOneLine(error)}${cause}`;
+}
+
+/** Was debugging asked for? Looked up by hand: what went wrong may be the flags themselves. */
+function debugging(argv: readonly string[]): boolean {
+  const flag = argv.findLast((word, at) => word === '--log-level=debug' || argv[at - 1] === '--log-level');
+  return (flag ?? process.env['DUALGATE_LOG_LEVEL'])?.replace('--log-level=', '') === 'debug';
+}

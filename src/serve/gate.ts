@@ -1,0 +1,176 @@
+// The gate: an app of either kind to the server that was asked for, over a bridge where the two differ.
+import { AsyncServer, type AsyncServerOptions } from '../async/server.ts';
+import { asyncToSync } from '../bridge/async-to-sync.ts';
+import { asyncSource } from '../bridge/carry.ts';
+import { type LoopOptions, LoopThread } from '../bridge/loop/loop.ts';
+import { syncToAsync } from '../bridge/sync-to-async.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { AppSource } from '../core/load.ts';
+import type { Log } from '../core/log.ts';
+import { SyncServer, type SyncServerOptions } from '../sync/server.ts';
+import type { Kind, Known } from './kind.ts';
+import type { Settled } from './settings.ts';
+
+/** What serves, server first, then what it carries. */
+export type Carrier =
+  | 'async'
+  | 'sync inline'
+  | 'sync threads'
+  | 'async ← sync inline'
+  | 'async ← sync threads'
+  | 'sync inline ← async'
+  | 'sync threads ← async';
+
+/** An app at the gate: the function itself, or where other threads can load it, or both. */
+export interface Subject {
+  readonly kind: Kind;
+  readonly shown: string;
+  readonly known: Known | null;
+  readonly source: AppSource | null;
+}
+
+export interface Gate {
+  /** Resolves once it accepts, with the address that it really has. */
+  listen(bind: string): Promise<{ readonly url: string }>;
+  /** Lets running requests finish for `grace` ms; safe to call twice, and without listen(). */
+  close(grace?: number): Promise<void>;
+}
+
+export interface Plan {
+  readonly carrier: Carrier;
+  readonly threads: number;
+}
+
+/** The table of house.md 3.3. A function stays on its thread: only a reference can be loaded on others. */
+export function planFor(kind: Kind, reference: boolean, config: Settled, shown: string): Plan {
+  const server = config.server === 'auto' ? kind : config.server;
+  const threads = config.threads ?? (reference ? 4 : 0);
+  if (server === 'async' && kind === 'async') return { carrier: 'async', threads: 0 };
+  if (server === 'sync' && kind === 'async' && !reference) {
+    throw new GatewayError(
+      'BRIDGE_SAME_THREAD',
+      `Cannot run the async function "${shown}" on the sync server: it would wait for the thread that waits for it; pass a reference such as "app.ts:app", or take the async server`,
+    );
+  }
+  if (threads > 0 && !reference) {
+    throw new GatewayError(
+      'USAGE',
+      `Cannot run the function "${shown}" on ${threads} threads: a thread loads the app by itself; pass a reference such as "app.ts:app", or threads: 0`,
+    );
+  }
+  const how = threads > 0 ? 'threads' : 'inline';
+  if (kind === 'async') return { carrier: `sync ${how} ← async`, threads };
+  return { carrier: server === 'sync' ? `sync ${how}` : `async ← sync ${how}`, threads };
+}
+
+/** Does this carrier call the app in this thread? Otherwise its threads load it. */
+export function callsHere({ carrier }: Plan): boolean {
+  return carrier === 'async' || carrier === 'sync inline' || carrier === 'async ← sync inline';
+}
+
+/** `sync threads (4)`, for people. */
+export function nameOf({ carrier, threads }: Plan): string {
+  return threads > 0 ? carrier.replace('threads', `threads (${threads})`) : carrier;
+}
+
+export function gateFor(subject: Subject, plan: Plan, config: Settled, log: Log): Gate {
+  const build = builders[plan.carrier];
+  return build({ subject, threads: plan.threads, config, log });
+}
+
+interface Order {
+  readonly subject: Subject;
+  readonly threads: number;
+  readonly config: Settled;
+  readonly log: Log;
+}
+
+const builders: Readonly<Record<Carrier, (order: Order) => Gate>> = {
+  async: (order) => new AsyncServer(asyncFunction(order), asyncOptions(order)),
+  'sync inline': (order) => new SyncServer(syncFunction(order), syncOptions(order)),
+  'sync threads': (order) => new SyncServer(sourceOf(order), syncOptions(order)),
+  'async ← sync inline': (order) => {
+    const { maxBody } = order.config;
+    const app = syncToAsync(syncFunction(order), { maxBody, log: order.log });
+    return new AsyncServer(app, { ...asyncOptions(order), lifespan: 'auto' });
+  },
+  'async ← sync threads': asyncOverThreads,
+  'sync inline ← async': inlineOverLoop,
+  'sync threads ← async': threadsOverLoop,
+};
+
+/** The pool starts with the lifespan, so that the server listens only when its threads are ready. */
+function asyncOverThreads(order: Order): Gate {
+  const { threads, config, log } = order;
+  const app = syncToAsync(sourceOf(order), { threads, backlog: config.queue, log });
+  const server = new AsyncServer(app, { ...asyncOptions(order), lifespan: 'on' });
+  return {
+    listen: (bind) => server.listen(bind),
+    close: async (grace) => {
+      await server.close(grace);
+      await app[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function inlineOverLoop(order: Order): Gate {
+  const app = asyncToSync(sourceOf(order), loopOptions(order));
+  const server = new SyncServer(app, syncOptions(order));
+  return {
+    listen: async (bind) => {
+      await app.ready;
+      return server.listen(bind);
+    },
+    close: async (grace) => {
+      await server.close(grace);
+      await app[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function threadsOverLoop(order: Order): Gate {
+  const loop = new LoopThread(sourceOf(order), loopOptions(order));
+  const server = new SyncServer(asyncSource(sourceOf(order)), {
+    ...syncOptions(order),
+    argument: () => loop.caller(),
+  });
+  return {
+    listen: async (bind) => {
+      await loop.start();
+      return server.listen(bind);
+    },
+    close: async (grace) => {
+      await server.close(grace);
+      await loop.close();
+    },
+  };
+}
+
+function asyncOptions({ config, log }: Order): AsyncServerOptions {
+  const { lifespan, grace, maxBody } = config;
+  return { lifespan, grace, log, limits: { maxBody } };
+}
+
+function syncOptions({ threads, config, log }: Order): SyncServerOptions {
+  const { grace, queue, maxBody } = config;
+  return { threads, backlog: queue, maxBody, grace, log, limits: { maxBody } };
+}
+
+function loopOptions({ config, log }: Order): LoopOptions {
+  return { lifespan: config.lifespan, log };
+}
+
+function syncFunction({ subject }: Order): Extract<Known, { kind: 'sync' }>['app'] {
+  if (subject.known?.kind === 'sync') return subject.known.app;
+  throw new GatewayError('APP_KIND', `Cannot call "${subject.shown}": it is not a sync app`);
+}
+
+function asyncFunction({ subject }: Order): Extract<Known, { kind: 'async' }>['app'] {
+  if (subject.known?.kind === 'async') return subject.known.app;
+  throw new GatewayError('APP_KIND', `Cannot call "${subject.shown}": it is not an async app`);
+}
+
+function sourceOf({ subject }: Order): AppSource {
+  if (subject.source) return subject.source;
+  throw new GatewayError('USAGE', `Cannot load "${subject.shown}" on a thread: it is no reference`);
+}

@@ -1,0 +1,103 @@
+// serve() in code: functions and references, what it says, and what closes.
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+import { expect, test } from 'vitest';
+
+import type { AsyncApp } from '../../../src/async/interface.ts';
+import type { Fields, Log } from '../../../src/core/log.ts';
+import { serve } from '../../../src/index.ts';
+import type { SyncApp } from '../../../src/sync/interface.ts';
+
+const quiet = { bind: '127.0.0.1:0', accessLog: false } as const;
+const hello = fileURLToPath(new URL('../../e2e/apps/hello-sync.ts', import.meta.url));
+
+const syncApp: SyncApp = (environ, startResponse) => {
+  startResponse('200 OK', []);
+  return [Buffer.from(`sync ${environ.PATH_INFO} ${environ['dualgate.lane']}`)];
+};
+const asyncApp: AsyncApp = async (scope, _receive, send) => {
+  if (scope.type !== 'http') throw new Error('Only HTTP');
+  await send({ type: 'http.response.start', status: 200 });
+  await send({ type: 'http.response.body', body: Buffer.from(`async ${scope.path}`) });
+};
+
+test('a sync function on this loop, an async one too, and over the bridge', async () => {
+  const { log, lines } = recorded();
+  await using one = await serve(syncApp, { ...quiet, log });
+  await using two = await serve(asyncApp, { ...quiet, log });
+  await using three = await serve(syncApp, { ...quiet, log, server: 'async' });
+  expect([one.carrier, two.carrier, three.carrier]).toEqual(['sync inline', 'async', 'async ← sync inline']);
+  const texts = [one, two, three].map(async ({ url }) => (await fetch(`${url}/a`)).text());
+  expect(await Promise.all(texts)).toEqual(['sync /a loop', 'async /a', 'sync /a loop']);
+  expect(lines.filter((line) => line.includes('carried by'))).toEqual([
+    'syncApp is a sync app (environ, startResponse); carried by sync inline',
+    'asyncApp is an async app (scope, _receive, send); carried by async',
+    'syncApp is a sync app (environ, startResponse); carried by async ← sync inline',
+  ]);
+});
+
+test('a reference goes to threads', async () => {
+  await using served = await serve(`${hello}:app`, { ...quiet, threads: 1, logLevel: 'silent' });
+  const response = await fetch(`${served.url}/b`);
+  expect(await response.text()).toBe('Hello from WSGI! You requested: /b');
+  expect(response.headers.get('x-lane')).toBe('thread 1');
+});
+
+test('close() is safe to call twice, and frees the port', async () => {
+  const served = await serve(asyncApp, { ...quiet, logLevel: 'silent' });
+  await Promise.all([served.close(), served.close()]);
+  await served[Symbol.asyncDispose]();
+  await expect(fetch(served.url)).rejects.toThrow();
+});
+
+test('a port in use rejects with LISTEN, and leaves nothing open', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => taken.once('listening', resolve));
+  try {
+    // A server on a TCP port has an address of this form.
+    const { port } = taken.address() as { port: number };
+    const bind = `127.0.0.1:${port}`;
+    for (const app of [syncApp, asyncApp, `${hello}:app`]) {
+      const starting = serve(app, {
+        ...quiet,
+        bind,
+        threads: typeof app === 'string' ? 1 : 0,
+        logLevel: 'silent',
+      });
+      await expect(starting).rejects.toMatchObject({
+        code: 'LISTEN',
+        message: expect.stringContaining(String(port)),
+      });
+    }
+  } finally {
+    taken.close();
+  }
+});
+
+test('a body beyond maxBody is answered 413', async () => {
+  const reader: SyncApp = (environ, startResponse) => {
+    startResponse('200 OK', []);
+    return [environ['wsgi.input'].read()];
+  };
+  await using served = await serve(reader, { ...quiet, maxBody: 10, logLevel: 'silent' });
+  const ask = (body: string): Promise<Response> => fetch(served.url, { method: 'POST', body });
+  expect((await ask('0123456789')).status).toBe(200);
+  expect((await ask('0123456789+')).status).toBe(413);
+});
+
+test('an unknown option and a class are refused', async () => {
+  // What a JavaScript caller may write.
+  const wrong = { ...quiet, thread: 1 } as object;
+  await expect(serve(syncApp, wrong)).rejects.toMatchObject({ code: 'USAGE' });
+  class App {}
+  await expect(serve(App as unknown as SyncApp, quiet)).rejects.toMatchObject({ code: 'APP_KIND' });
+});
+
+function recorded(): { log: Log; lines: string[] } {
+  const lines: string[] = [];
+  const take = (message: string, _fields?: Fields): void => {
+    lines.push(message);
+  };
+  return { lines, log: { level: 'debug', debug: take, info: take, warn: take, error: take } };
+}
