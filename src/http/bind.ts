@@ -29,6 +29,16 @@ export function parseBind(text: string): Bind {
   return { kind: 'tcp', host: six ?? host ?? '127.0.0.1', port: number };
 }
 
+/** Could parseBind() read it? */
+export function isBind(text: string): boolean {
+  try {
+    parseBind(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** `http://127.0.0.1:8000`, `http://[::1]:8000`, `unix:/path`. */
 export function urlOf(bound: Bound, secure = false): string {
   const [host, port] = bound;

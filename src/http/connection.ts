@@ -74,10 +74,15 @@ export class Connection implements Wire, Deadlined {
 
   /** Closes an idle connection now, and a busy one behind its answer. */
   drain(): void {
-    if (!this.#turn && this.#phase === 'open') this.#close();
+    if (this.#turn || this.#phase !== 'open') return;
+    this.#close();
+    this.#socket.destroySoon(); // nothing is under way: nobody has to be waited for
   }
 
-  destroy(): void {
+  /** Cuts it, whatever it does. */
+  destroy(why: string): void {
+    this.#turn?.lost(new Disconnected(why));
+    this.#turn = null;
     this.#socket.destroy();
   }
 
@@ -105,7 +110,7 @@ export class Connection implements Wire, Deadlined {
 
   room(): Promise<void> {
     const room = this.#out.room();
-    if (this.#out.fullSince > 0) this.deadline = 0; // looked at in each turn of the wheel
+    if (this.#out.fullSince > 0 && this.#phase === 'open') this.deadline = 0; // looked at in each turn of the wheel
     return room;
   }
 
@@ -140,6 +145,7 @@ export class Connection implements Wire, Deadlined {
     if (this.#turn === turn) this.#turn = null;
     this.#out.flush();
     this.#phase = 'closed';
+    this.#out.closed();
     // A FIN would end a body that is framed by the close of the connection: only a reset says that it is broken.
     if (reset && turn.closing) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
@@ -155,7 +161,7 @@ export class Connection implements Wire, Deadlined {
     socket.off('error', this.#onError);
     socket.off('close', this.#onClose);
     socket.off('drain', this.#onDrain);
-    socket.resume();
+    socket.pause();
     this.#house.deadlines.delete(this);
     this.#house.left(this);
     return { socket, rest: this.#parser.rest() };
@@ -175,13 +181,11 @@ export class Connection implements Wire, Deadlined {
   };
 
   readonly #onEnd = (): void => {
-    if (this.#turn) {
-      this.#turn.lost(new Disconnected());
-      this.#turn = null;
-    }
-    this.#phase = 'closed';
-    this.#out.flush();
-    this.#socket.end(() => this.#socket.destroy());
+    this.#turn?.lost(new Disconnected());
+    this.#turn = null;
+    this.#close();
+    this.#out.closed();
+    this.#socket.destroySoon(); // once what was answered before has left, or its deadline has passed
   };
 
   readonly #onError = (error: Error): void => {
@@ -200,13 +204,13 @@ export class Connection implements Wire, Deadlined {
 
   readonly #onDrain = (): void => {
     this.#out.drained();
+    if (!this.#turn) this.#advance();
   };
 
   /* ── deadlines ── */
 
   late(now: number): void {
-    if (this.#phase === 'lingering') return this.destroy();
-    if (this.#phase === 'closed') return;
+    if (this.#phase !== 'open') return this.destroy('It did not close in time');
     const { sendTimeout } = this.#house.limits;
     const { fullSince } = this.#out;
     if (fullSince > 0 && now - fullSince > sendTimeout)
@@ -233,17 +237,14 @@ export class Connection implements Wire, Deadlined {
 
   #tooSlow(why: string): void {
     this.#house.log.debug('A client was cut', { why, client: this.client?.[0] });
-    const turn = this.#turn;
-    turn?.lost(new Disconnected(why));
-    this.#turn = null;
-    this.destroy();
+    this.destroy(why);
   }
 
   /* ── one request after the other ── */
 
   /** Takes the next head, if it is there; drops what is left of the body before it. */
   #advance(): void {
-    if (this.#advancing) return;
+    if (this.#advancing || !this.#roomForNext()) return;
     this.#advancing = true;
     try {
       while (!this.#turn && this.#phase === 'open') {
@@ -251,6 +252,7 @@ export class Connection implements Wire, Deadlined {
         if (!event) break;
         if (event.kind === 'head') this.#begin(event);
         else this.#drop(event);
+        if (!this.#turn && !this.#roomForNext()) break;
       }
       if (!this.#turn && this.#parser.inHead) this.#startHead();
     } catch (error) {
@@ -260,6 +262,13 @@ export class Connection implements Wire, Deadlined {
     } finally {
       this.#advancing = false;
     }
+  }
+
+  /** A client that asks and asks, and takes no answer, is asked to take one first. */
+  #roomForNext(): boolean {
+    if (!this.#socket.writableNeedDrain) return true;
+    void this.room(); // its deadline runs from now on
+    return false;
   }
 
   #drop(event: ParserEvent): void {
@@ -299,7 +308,7 @@ export class Connection implements Wire, Deadlined {
       this.#report(turn, error, turn.over ? 'The handler failed after its answer' : 'The handler failed');
     if (turn.over) return;
     if (error === null) this.#report(turn, null, 'The handler ended before its answer was complete');
-    if (turn.headed)
+    if (turn.headed || error instanceof Disconnected)
       return turn.abort(asGateway(error ?? new GatewayError('CONTRACT', 'The answer is not complete')));
     const status = error instanceof HttpError ? error.status : 500;
     turn.refuse(status, error?.message ?? '');
@@ -330,8 +339,11 @@ export class Connection implements Wire, Deadlined {
     if (this.#phase !== 'open') return;
     this.#out.flush();
     this.#phase = 'lingering';
-    this.deadline = performance.now() + this.#house.limits.lingerTimeout;
-    this.#socket.end();
+    const { sendTimeout, lingerTimeout } = this.#house.limits;
+    this.deadline = performance.now() + sendTimeout;
+    this.#socket.end(() => {
+      this.deadline = performance.now() + lingerTimeout; // our side has left: now the other one's
+    });
     if (this.#paused) this.#resume();
   }
 

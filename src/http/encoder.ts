@@ -49,7 +49,7 @@ export function checkHead({ status, reason, headers }: ResponseHead): CheckedHea
 export function encodeInformational(status: 100 | 103, headers: HeaderList): ByteString {
   let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
   for (const [name, value] of headers) {
-    kindOf(name);
+    if (kindOf(name) !== 'plain') throw refused(`the header "${name}"`, 'it belongs into the final head');
     if (!isFieldValue(value))
       throw refused(`the header "${name}"`, 'its value has a control character or one beyond U+00FF');
     text += `${name}: ${value}\r\n`;

@@ -46,8 +46,8 @@ export interface Exchange {
   /** Completes the answer. Too few bytes for the app's Content-Length: the connection is cut and this rejects. */
   end(trailers?: HeaderList): Promise<void>;
   /**
-   * Gives the socket away, with the bytes that were read past the head. Nothing has been answered by then. The socket
-   * flows: whoever takes it listens to 'data' in the same turn.
+   * Gives the socket away, with the bytes that were read past the head. Nothing has been answered by then. The socket is
+   * paused: whoever takes it listens, and calls resume().
    */
   upgrade(): { readonly socket: Duplex; readonly rest: Uint8Array };
   /** Cut: a reset, or no last chunk; never an end that looks complete. Safe to call twice. */

@@ -23,7 +23,7 @@ export function isToken(text: string): boolean {
   return token.test(text);
 }
 
-/** May it leave as a field value? No control character but HTAB, no code unit beyond U+00FF, no space around it. */
+/** May it leave as a field value? No control character but HTAB, and no code unit beyond U+00FF. */
 export function isFieldValue(text: string): boolean {
   return !badValue.test(text);
 }

@@ -105,7 +105,8 @@ export class Listener implements AsyncDisposable, House {
   }
 
   #cut(): void {
-    for (const connection of this.#connections) connection.destroy();
+    for (const connection of this.#connections)
+      connection.destroy('The server cut it: the time to finish was over');
   }
 }
 

@@ -34,7 +34,7 @@ export interface Wire extends Outlet {
 const done: Promise<void> = Promise.resolve();
 const bodyOver: Promise<Piece> = Promise.resolve({ body: noBytes, more: false });
 /** A piece larger than this goes out in parts, so that a slow client is seen to make progress. */
-const part = 128 * 1024;
+const part = 64 * 1024;
 
 const prefix = Date.now().toString(36);
 let count = 0;
@@ -54,6 +54,7 @@ export class Turn implements Exchange {
   #ahead: ParserEvent | GatewayError | null = null;
   #reader: Deferred<Piece> | null = null;
   #fault: GatewayError | null = null;
+  #behind: Promise<void> | null = null;
   #finished: Deferred<void> | null = null;
   #gone: AbortController | null = null;
 
@@ -145,16 +146,8 @@ export class Turn implements Exchange {
   }
 
   write(chunk: Uint8Array): Promise<void> {
-    const refused = this.#refuses();
-    if (refused) return Promise.reject(refused);
-    if (chunk.length > part) return this.#writeParts(chunk);
-    try {
-      this.#decide(false);
-      this.#answer.write(chunk);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    return this.#wire.room();
+    if (!this.#behind && chunk.length <= part) return this.#put(chunk);
+    return this.#queue(() => (chunk.length <= part ? this.#put(chunk) : this.#putParts(chunk)));
   }
 
   flush(): void {
@@ -162,23 +155,7 @@ export class Turn implements Exchange {
   }
 
   end(trailers: HeaderList = []): Promise<void> {
-    const refused = this.#refuses();
-    if (refused) return Promise.reject(refused);
-    try {
-      this.#decide(true);
-      this.#answer.end(trailers);
-    } catch (error) {
-      if (this.headed)
-        this.abort(
-          error instanceof GatewayError
-            ? error
-            : new GatewayError('CONTRACT', 'The answer broke', { cause: error }),
-        );
-      return Promise.reject(error);
-    }
-    this.#finish('done');
-    this.#wire.answered(this);
-    return this.#state === 'done' ? this.#wire.room().catch(() => {}) : done;
+    return this.#behind ? this.#queue(() => this.#complete(trailers)) : this.#complete(trailers);
   }
 
   upgrade(): { readonly socket: Duplex; readonly rest: Uint8Array } {
@@ -244,10 +221,54 @@ export class Turn implements Exchange {
     return new GatewayError('CLOSED', 'Cannot send a body: the answer is complete');
   }
 
-  async #writeParts(chunk: Uint8Array): Promise<void> {
-    for (let at = 0; at < chunk.length; at += part) {
-      await this.write(chunk.subarray(at, Math.min(at + part, chunk.length)));
+  #put(chunk: Uint8Array): Promise<void> {
+    const refused = this.#refuses();
+    if (refused) return Promise.reject(refused);
+    try {
+      this.#decide(false);
+      this.#answer.write(chunk);
+    } catch (error) {
+      return Promise.reject(error);
     }
+    return this.#wire.room();
+  }
+
+  async #putParts(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length; at += part) {
+      await this.#put(chunk.subarray(at, Math.min(at + part, chunk.length)));
+    }
+  }
+
+  #complete(trailers: HeaderList): Promise<void> {
+    const refused = this.#refuses();
+    if (refused) return Promise.reject(refused);
+    try {
+      this.#decide(true);
+      this.#answer.end(trailers);
+    } catch (error) {
+      if (this.headed)
+        this.abort(
+          error instanceof GatewayError
+            ? error
+            : new GatewayError('CONTRACT', 'The answer broke', { cause: error }),
+        );
+      return Promise.reject(error);
+    }
+    this.#finish('done');
+    this.#wire.answered(this);
+    return this.#state === 'done' ? this.#wire.room().catch(() => {}) : done;
+  }
+
+  /** Behind a large chunk whose parts have not all left: what its app did not wait for keeps its order. */
+  #queue(work: () => Promise<void>): Promise<void> {
+    const mine = (this.#behind ?? done).then(work);
+    const settled = mine
+      .catch(() => {}) // whoever asked for it hears of it
+      .finally(() => {
+        if (this.#behind === settled) this.#behind = null;
+      });
+    this.#behind = settled;
+    return mine;
   }
 
   /** Keeps the connection, or not: said in the head, so decided before it leaves. */

@@ -159,6 +159,7 @@ function handshake(
   server.handleUpgrade(request as never, socket, bytes, (ws) => {
     accepted = ws;
   });
+  socket.resume(); // it comes paused
   return accepted;
 }
 

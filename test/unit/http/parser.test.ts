@@ -215,15 +215,18 @@ describe('time', () => {
     ],
   ])('16 KiB of spaces inside %s cost no square of their number', (_, request) => {
     const bytes = Buffer.from(request(' '.repeat(16_000)));
-    parse([bytes], defaultLimits);
     expect(elapsed(() => parse([bytes], defaultLimits))).toBeLessThan(25);
   });
 });
 
+/** ms, the best of five: a busy machine takes its time, a square of the size takes it each time. */
 function elapsed(work: () => void): number {
-  const start = performance.now();
-  work();
-  return performance.now() - start;
+  const times = Array.from({ length: 5 }, () => {
+    const start = performance.now();
+    work();
+    return performance.now() - start;
+  });
+  return Math.min(...times);
 }
 
 /** toEqual, which is slow, only where they differ. */
