@@ -12,7 +12,7 @@ const folder = fileURLToPath(new URL('../docs/reference/', import.meta.url));
 const generated =
   '<!-- Written by scripts/docs.ts from the source: change it there, then run npm run docs. -->\n\n';
 const typeNames = {
-  text: 'a text',
+  address: 'an address',
   choice: '',
   switch: 'a switch',
   count: 'a whole number',

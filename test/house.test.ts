@@ -25,7 +25,7 @@ const mayImport: Record<string, readonly string[]> = {
   'src/bridge': ['src/sync', 'src/async', 'src/core'],
   'src/bridge/node.ts': ['src/bridge', 'src/sync', 'src/async', 'src/core', 'src/http/node.ts'],
   'src/migrate': ['src/bridge', 'src/core'],
-  'src/serve': ['src/bridge', 'src/sync', 'src/async', 'src/core'],
+  'src/serve': ['src/bridge', 'src/sync', 'src/async', 'src/http/bind.ts', 'src/core'],
   'src/process': ['src/serve', 'src/http/bind.ts', 'src/core'],
   'src/lab': ['src/serve', 'src/async', 'src/core'],
   'src/cli': ['src/serve', 'src/process', 'src/lab', 'src/migrate', 'src/core'],

@@ -1,5 +1,6 @@
 // One frozen configuration out of defaults, environment, flags and code; what is wrong is refused here, at the door.
 import { GatewayError } from '../core/errors.ts';
+import { isBind } from '../http/bind.ts';
 import { nearest } from './nearest.ts';
 import { type Config, durations, type Setting, type Settled, shown, sizes, table } from './settings.ts';
 
@@ -39,7 +40,7 @@ export function parseValue(row: Setting, text: string, where: string): Value {
 type Parser = (text: string, row: Setting) => Value | undefined;
 
 const parsers: Readonly<Record<Setting['type'], Parser>> = {
-  text: (text) => text || undefined,
+  address: (text) => (isBind(text) ? text : undefined),
   choice: (text, { choices }) => choices?.find((one) => one === text),
   switch: (text) => words.get(text.toLowerCase()),
   count: (text, { most = 1e9 }) =>
@@ -83,7 +84,7 @@ function checked(code: Config): Config {
 
 function fits(row: Setting, value: unknown): value is Value {
   if (row.type === 'switch') return typeof value === 'boolean';
-  if (row.type === 'text') return typeof value === 'string' && value !== '';
+  if (row.type === 'address') return typeof value === 'string' && isBind(value);
   if (row.type === 'choice') return typeof value === 'string' && (row.choices?.includes(value) ?? false);
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= (row.most ?? value);
 }
@@ -113,8 +114,8 @@ function expected(row: Setting, place: 'text' | 'code'): string {
       return place === 'code'
         ? `it is milliseconds${example}`
         : 'it is a time, such as 10s, 500ms or seconds';
-    case 'text':
-      return `it is a text${example}`;
+    case 'address':
+      return 'it is HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH';
     default:
       return row.type satisfies never;
   }

@@ -8,7 +8,7 @@ export interface Setting {
   readonly flags: readonly string[];
   readonly variable: string;
   /** size: bytes, `16MiB`. duration: milliseconds in code; elsewhere a bare number is seconds, or `500ms`, `2m`. */
-  readonly type: 'text' | 'choice' | 'switch' | 'count' | 'size' | 'duration';
+  readonly type: 'address' | 'choice' | 'switch' | 'count' | 'size' | 'duration';
   readonly choices?: readonly string[];
   readonly default?: string | number | boolean;
   /** A count's largest value. */
@@ -54,7 +54,7 @@ export const settings = [
     name: 'bind',
     flags: ['--bind', '-b'],
     variable: 'DUALGATE_BIND',
-    type: 'text',
+    type: 'address',
     default: '127.0.0.1:8000',
     value: 'ADDRESS',
     help: 'Where to listen: HOST:PORT, [IPv6]:PORT, :PORT (this machine only) or unix:PATH; port 0 takes a free one',
@@ -152,7 +152,7 @@ type ValueOf<R extends Row> = R extends { readonly type: 'choice' }
   ? R['choices'][number]
   : R extends { readonly type: 'switch' }
     ? boolean
-    : R extends { readonly type: 'text' }
+    : R extends { readonly type: 'address' }
       ? string
       : number;
 

@@ -38,6 +38,7 @@ export class LoopThread implements AsyncDisposable {
   #waiting: MailboxHandle[] = [];
   #worker: Worker | null = null;
   #starting: Promise<void> | null = null;
+  #started = false;
   #closing: Promise<void> | null = null;
   #deadline: NodeJS.Timeout | undefined;
   /** Why the thread ended, where nobody had told it to. */
@@ -104,6 +105,7 @@ export class LoopThread implements AsyncDisposable {
     } finally {
       clearTimeout(timer);
     }
+    this.#started = true;
     worker.unref(); // like a pool, it lives as long as whoever uses it
   }
 
@@ -158,6 +160,7 @@ export class LoopThread implements AsyncDisposable {
     });
     this.#fault = error;
     this.#ready.reject(error);
+    if (!this.#started) return; // start() says it
     this.#log.error('The loop thread ended, and with it the async app: every call fails from now on', {
       error,
     });

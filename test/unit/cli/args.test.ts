@@ -38,7 +38,7 @@ test.each([['--help'], ['-h']])('%s asks for help', (flag) => {
 });
 
 test('every flag of the table is taken', () => {
-  const texts = { text: ':0', switch: 'on', count: '7', size: '5KiB', duration: '3m' };
+  const texts = { address: ':0', switch: 'on', count: '7', size: '5KiB', duration: '3m' };
   for (const row of table) {
     const text = row.type === 'choice' ? (row.choices?.[0] ?? '') : texts[row.type];
     for (const flag of row.flags) {

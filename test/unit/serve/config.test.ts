@@ -28,7 +28,7 @@ test('defaults < environment < code', () => {
 });
 
 test('every variable of the table is read', () => {
-  const texts = { text: ':0', switch: 'on', count: '7', size: '5KiB', duration: '3m' };
+  const texts = { address: ':0', switch: 'on', count: '7', size: '5KiB', duration: '3m' };
   for (const row of table) {
     const text = row.type === 'choice' ? (row.choices?.at(-1) ?? '') : texts[row.type];
     const config = settle({}, { [row.variable]: text });
@@ -81,7 +81,7 @@ test.each([
   ['--threads', '513', 'Cannot read --threads "513": it is a whole number, 0 to 512'],
   ['--server', 'both', 'Cannot read --server "both": it is one of auto, sync, async'],
   ['--access-log', 'maybe', 'Cannot read --access-log "maybe": it is on or off'],
-  ['--bind', '', 'Cannot read --bind "": it is a text, such as 127.0.0.1:8000'],
+  ['--bind', '', 'Cannot read --bind "": it is HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH'],
 ])('%s %s is refused', (flag, text, message) => {
   expect(() => parseValue(row(flag), text, flag)).toThrow(new GatewayError('USAGE', message));
 });
