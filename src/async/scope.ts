@@ -31,6 +31,7 @@ export function httpScope(exchange: Exchange, { state, lane }: ScopeOptions): Ht
     state: { ...state },
     extensions: {
       'dualgate.lane': { name: lane },
+      'dualgate.request': { id: exchange.id },
       'dualgate.disconnect': new Disconnect(exchange),
     },
   };
@@ -61,6 +62,7 @@ export function webSocketScope(
     state: { ...state },
     extensions: {
       'dualgate.lane': { name: lane },
+      'dualgate.request': { id: exchange.id },
       'dualgate.disconnect': new Disconnect(session),
       'websocket.http.response': {},
     },

@@ -2,8 +2,8 @@
 import type { Fields, Log } from '../core/log.ts';
 
 /**
- * Both wings log what an app throws. An error that crosses a bridge would be logged twice, so the near side's line is
- * held: released where the error stays here, dropped where it goes on.
+ * Both wings log what an app throws. An error that crosses a bridge would be logged twice, so the near side's line about
+ * it (the one with `error`) is held: released where the error stays here, dropped where it goes on.
  */
 export class HeldLog implements Log {
   readonly level: Log['level'];
@@ -28,7 +28,8 @@ export class HeldLog implements Log {
   }
 
   error(message: string, fields?: Fields): void {
-    this.#lines.push([message, fields]);
+    if (fields?.['error'] === undefined) this.#log.error(message, fields);
+    else this.#lines.push([message, fields]);
   }
 
   release(): void {

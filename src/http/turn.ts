@@ -335,7 +335,8 @@ export class Turn implements Exchange {
   }
 
   #trace(state: 'done' | 'lost' | 'upgraded'): void {
-    const { id, status, bytes } = this;
+    const { id, bytes } = this;
+    const status = state === 'upgraded' ? 101 : this.status;
     const at = performance.now();
     if (status > 0) publish({ at, id, lane: 'loop', kind: 'response', status });
     publish({

@@ -4,7 +4,7 @@ import type { EnvironData, ResponseHeaders, StatusLine } from './interface.ts';
 
 export interface Call {
   readonly id: string;
-  /** Plain data, complete but for what the executor adds: wsgi.input, wsgi.errors, wsgi.multithread, dualgate.lane. */
+  /** Fresh for this call. Plain data, complete but for what the executor adds: wsgi.input, wsgi.errors, wsgi.multithread, dualgate.lane. */
   readonly environ: EnvironData;
   /** The declared length of the body: 0 for none, null for unknown. */
   readonly length: number | null;

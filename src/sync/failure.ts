@@ -2,10 +2,14 @@
 import { Disconnected, GatewayError, HttpError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Call } from './call.ts';
+import type { EnvironData } from './interface.ts';
+
+/** What was asked for. Taken before the app had the environ, which it may change. */
+export type Asked = Pick<EnvironData, 'REQUEST_METHOD' | 'PATH_INFO'>;
 
 /** Logs it, once, and fails the call; a client that has gone is nobody's error. */
-export function failCall(call: Call, error: Error, log: Log): void {
-  logFailure(call, error, log);
+export function failCall(call: Call, asked: Asked, error: Error, log: Log): void {
+  logFailure(call, asked, error, log);
   call.fail(
     error instanceof GatewayError
       ? error
@@ -14,9 +18,11 @@ export function failCall(call: Call, error: Error, log: Log): void {
 }
 
 /** Logs it only: the answer was complete by then. */
-export function logFailure(call: Call, error: Error, log: Log): void {
+export function logFailure(call: Call, asked: Asked, error: Error, log: Log): void {
   if (error instanceof Disconnected) return;
   if (error instanceof HttpError && error.status < 500) return;
-  const { REQUEST_METHOD: method, PATH_INFO: path } = call.environ;
-  log.error(`The app failed on ${method} ${JSON.stringify(path)}`, { request: call.id, error });
+  log.error(`The app failed on ${asked.REQUEST_METHOD} ${JSON.stringify(asked.PATH_INFO)}`, {
+    request: call.id,
+    error,
+  });
 }

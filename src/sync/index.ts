@@ -1,4 +1,5 @@
 // dualgate/sync: the sync contract, its server, and a sleep that blocks.
+export type { ByteString, HeaderList } from '../core/bytes.ts';
 export type { AppRef, AppSource } from '../core/load.ts';
 export { ContractError, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
 export type {

@@ -70,25 +70,25 @@ export class Inline implements Executor {
   }
 
   async #serve(call: Call, sink: CallSink): Promise<void> {
+    const { REQUEST_METHOD, PATH_INFO } = call.environ;
     const body = new Spool({ maxBody: this.#maxBody });
     const input = new Input(body);
     const errors = new Errors((line) => this.#log.error(line, { request: call.id }));
     try {
       if (call.length !== 0) await body.fill(call);
-      const environ: Environ = {
-        ...call.environ,
-        'wsgi.multithread': false,
-        'wsgi.input': input,
-        'wsgi.errors': errors,
-        'dualgate.lane': this.#lane,
-        'dualgate.client_disconnected': () => call.gone.aborted,
-      };
+      // Completed in place: a copy of so many keys costs more than all the rest of a small call (5.7 µs).
+      const environ = call.environ as Environ;
+      environ['wsgi.multithread'] = false;
+      environ['wsgi.input'] = input;
+      environ['wsgi.errors'] = errors;
+      environ['dualgate.lane'] = this.#lane;
+      environ['dualgate.client_disconnected'] = () => call.gone.aborted;
       this.#trace(call, 'app.enter');
       await drive(this.#app, environ, sink);
     } catch (thrown) {
       const error = asError(thrown);
-      if (await sink.settled()) logFailure(call, error, this.#log);
-      else failCall(call, error, this.#log);
+      if (await sink.settled()) logFailure(call, { REQUEST_METHOD, PATH_INFO }, error, this.#log);
+      else failCall(call, { REQUEST_METHOD, PATH_INFO }, error, this.#log);
     } finally {
       this.#trace(call, 'app.leave');
       input.expire();
@@ -109,7 +109,7 @@ async function drive(app: SyncApp, environ: Environ, sink: CallSink): Promise<vo
     // A piece has left before the app makes the next one, which may take it long (W-75).
     if (sink.flushed && performance.now() - since < maxTurn) continue;
     await setImmediate();
-    sink.check();
+    sink.look();
     since = performance.now();
   }
   await sink.room();
@@ -154,8 +154,13 @@ class CallSink implements Sink {
     this.#inOrder(() => this.#call.end());
   }
 
+  /** Only what a write has met: while the loop has had no turn, nobody can have seen the client leave. */
   check(): void {
     if (this.#failure) throw this.#failure.error;
+  }
+
+  look(): void {
+    this.check();
     if (this.#call.gone.aborted) throw new Disconnected();
   }
 

@@ -10,6 +10,10 @@ export interface Source {
    * there is one. Throws Disconnected where the upload broke off, HttpError where the body is malformed, late or too large.
    */
   next(): Uint8Array | null;
+  /** Would next() return, or throw, without blocking? To ask is to want: a client that waits for `100 Continue` gets it. */
+  readonly ready: boolean;
+  /** Waits until it is ready, at most `timeout` ms; says whether it is. A source without it is ready always. */
+  wait?(timeout: number): boolean;
 }
 
 const newline = 10;
@@ -66,6 +70,19 @@ export class Input implements InputStream {
 
   *[Symbol.iterator](): Generator<Uint8Array, void, void> {
     for (let line = this.readline(); line.length > 0; line = this.readline()) yield line;
+  }
+
+  /** Beyond the contract: what is there, at most `limit` bytes; blocks for the first of them only. */
+  readSome(limit: number): Uint8Array {
+    return limit > 0 && this.#fill() ? this.#take(Math.min(limit, this.#rest.length)) : noBytes;
+  }
+
+  /** Beyond the contract: would readSome() return, or throw, at once? Waits for that, at most `timeout` ms. */
+  ready(timeout = 0): boolean {
+    const source = this.#source;
+    return (
+      this.#rest.length > 0 || !source || source.ready || (timeout > 0 && source.wait?.(timeout) === true)
+    );
   }
 
   /** The server's streams are the server's to close (W-37). */

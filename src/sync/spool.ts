@@ -19,6 +19,8 @@ export interface SpoolOptions {
 const blockSize = 64 * 1024;
 
 export class Spool implements Source {
+  /** It is all there. */
+  readonly ready = true;
   readonly #memory: number;
   readonly #maxBody: number;
   #pieces: Uint8Array[] = [];

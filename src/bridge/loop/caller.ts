@@ -54,22 +54,31 @@ class Caller {
     this.#mailbox.post(message);
   }
 
-  /** The next message of one call; those of others wait in their inboxes. `look` may throw while it waits. */
-  take(id: number, look: (() => void) | undefined): ThreadToCaller {
-    const end = performance.now() + this.#timeout;
-    for (;;) {
-      const message = this.#inboxes.get(id)?.shift();
-      if (message) return message;
-      const left = end - performance.now();
-      if (left <= 0) {
-        throw new HttpError(504, `Cannot get an answer: the async app sent nothing for ${this.#timeout} ms`);
-      }
-      look?.();
-      this.#wait(look ? Math.min(left, lookEvery) : left);
+  /**
+   * The next message of one call; those of others wait in their inboxes. Undefined as soon as `look` sees a body.
+   * Throws what `look` throws, and HttpError 504 where it is the app that is silent.
+   */
+  take(id: number, look: (pause: number) => Sight): ThreadToCaller | undefined {
+    let end = performance.now() + this.#timeout;
+    for (let pause = 1; ; pause = Math.min(2 * pause, longestPause)) {
+      do {
+        const message = this.#inboxes.get(id)?.shift();
+        if (message) return message;
+      } while (this.#pull(0));
+      const looked = performance.now();
+      const sight = look(pause);
+      if (sight === 'body') return undefined;
+      const now = performance.now();
+      // What look has waited for its client is not waited for again.
+      const left = sight === 'slow client' ? looked + Math.min(pause, longestRead) - now : pause;
+      if (sight === 'slow client') end = now + this.#timeout;
+      if (now >= end) throw silent(this.#timeout);
+      this.#pull(sight === 'nothing' ? end - now : Math.max(0, Math.min(end - now, left)));
     }
   }
 
-  #wait(timeout: number): void {
+  /** Waits for a message, whosever it is. */
+  #pull(timeout: number): boolean {
     let message: ThreadToCaller | undefined;
     try {
       message = this.#mailbox.poll(timeout);
@@ -77,11 +86,23 @@ class Caller {
       throw new GatewayError('THREAD', 'Cannot get an answer: the loop thread has ended', { cause: error });
     }
     if (message) this.#inboxes.get(message.id)?.push(message);
+    return message !== undefined;
   }
 }
 
-/** How often a waiting thread looks whether its client is gone, in milliseconds. */
-const lookEvery = 50;
+/**
+ * What a thread that waits for the app sees of its client: a piece of the body that the app wants, that this is still to
+ * come (it has waited for it), that the client is there, or (where the server tells nothing) nothing.
+ */
+type Sight = 'body' | 'slow client' | 'client' | 'nothing';
+
+/** A waiting thread looks after its client, or after its app, at growing intervals up to these, in ms. */
+const longestPause = 50;
+const longestRead = 10;
+
+function silent(timeout: number): HttpError {
+  return new HttpError(504, `Cannot get an answer: the async app sent nothing for ${timeout} ms`);
+}
 
 /** Credit is given back when so much was taken: half of the loop thread's window, so that neither side idles. */
 const creditAt = window / 2;
@@ -92,7 +113,10 @@ class BlockedCall implements ResponseBody, Iterator<Uint8Array, undefined> {
   readonly #id: number;
   readonly #request: string;
   readonly #input: BodyReader;
-  readonly #look: (() => void) | undefined;
+  /** Where the server tells it. */
+  readonly #disconnected: (() => unknown) | undefined;
+  /** The app awaits receive(). */
+  #wanted = false;
   #first: Uint8Array | undefined;
   #taken = 0;
   #over = false;
@@ -102,7 +126,8 @@ class BlockedCall implements ResponseBody, Iterator<Uint8Array, undefined> {
     this.#id = id;
     this.#request = requestId(environ) ?? `call ${id}`;
     this.#input = new BodyReader(environ);
-    this.#look = lookoutOf(environ);
+    const { 'dualgate.client_disconnected': disconnected } = environ;
+    if (typeof disconnected === 'function') this.#disconnected = () => disconnected();
   }
 
   /** Waits for the head. An answer of one piece is returned as such, so that the server knows its length (W-76). */
@@ -159,7 +184,8 @@ class BlockedCall implements ResponseBody, Iterator<Uint8Array, undefined> {
     try {
       for (;;) {
         const message = this.#caller.take(this.#id, this.#look);
-        if (message.kind === 'want') this.#feed();
+        if (!message) this.#feed();
+        else if (message.kind === 'want') this.#wanted = true;
         else if (message.kind === 'failed') throw this.#failed(message);
         else return this.#took(message);
       }
@@ -168,6 +194,12 @@ class BlockedCall implements ResponseBody, Iterator<Uint8Array, undefined> {
       throw error;
     }
   }
+
+  readonly #look = (pause: number): Sight => {
+    if (this.#disconnected?.() === true) throw new Disconnected();
+    if (this.#wanted) return this.#input.ready(Math.min(pause, longestRead)) ? 'body' : 'slow client';
+    return this.#disconnected ? 'client' : 'nothing';
+  };
 
   #took(answer: Answer): Answer {
     this.#taken += weightOf(answer.body);
@@ -183,6 +215,7 @@ class BlockedCall implements ResponseBody, Iterator<Uint8Array, undefined> {
   /** Reads a piece of the request body for the app. The client's leaving ends this call; what else fails is the app's. */
   #feed(): void {
     const id = this.#id;
+    this.#wanted = false;
     let piece: { body: Uint8Array; more: boolean };
     try {
       piece = this.#input.read();
@@ -206,15 +239,6 @@ function isDisconnected(error: unknown): boolean {
 
 function requestId({ 'dualgate.request_id': id }: Environ): string | undefined {
   return typeof id === 'string' ? id : undefined;
-}
-
-/** Where the server tells whether the client has gone, a waiting thread asks it. */
-function lookoutOf(environ: Environ): (() => void) | undefined {
-  const disconnected = environ['dualgate.client_disconnected'];
-  if (typeof disconnected !== 'function') return undefined;
-  return () => {
-    if (disconnected() === true) throw new Disconnected();
-  };
 }
 
 function refuse({ status, message }: HttpError, startResponse: StartResponse): ResponseBody {

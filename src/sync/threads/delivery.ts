@@ -8,11 +8,11 @@ import type { Call } from '../call.ts';
 import { failCall, logFailure } from '../failure.ts';
 import type { ResponseHeaders, StatusLine } from '../interface.ts';
 import { decodeHead, encodeEnviron } from './heads.ts';
-import { Intake } from './intake.ts';
+import { Intake, type IntakeOwner } from './intake.ts';
 import { inFlag, outFlag, type Slots, state } from './slots.ts';
 
 /** What a delivery asks of its pool. */
-export interface Counter {
+export interface Depot {
   readonly slots: Slots;
   readonly log: Log;
   /** The slot is free again. */
@@ -25,12 +25,12 @@ export interface Counter {
 
 const none = -1;
 
-export class Delivery {
+export class Delivery implements IntakeOwner {
   readonly call: Call;
-  /** The way in: the request body. */
-  readonly intake: Intake;
+  /** The way in, of a request that has a body. */
+  readonly intake: Intake | null;
   readonly #settled = deferred();
-  readonly #counter: Counter;
+  readonly #depot: Depot;
   readonly #slots: Slots;
   #slot = none;
   #head: { status: StatusLine; headers: ResponseHeaders } | null = null;
@@ -43,13 +43,17 @@ export class Delivery {
   #dead = false;
   #draining = false;
   #again = false;
-  #watching = false;
+  #onGone: (() => void) | null = null;
 
-  constructor(call: Call, counter: Counter) {
+  constructor(call: Call, depot: Depot) {
     this.call = call;
-    this.#counter = counter;
-    this.#slots = counter.slots;
-    this.intake = new Intake(call, counter.slots, { leave: () => this.leave(), fed: () => counter.fed() });
+    this.#depot = depot;
+    this.#slots = depot.slots;
+    this.intake = call.length === 0 ? null : new Intake(call, depot.slots, this);
+  }
+
+  fed(): void {
+    this.#depot.fed();
   }
 
   /** Resolves when the answer is complete, or cut, and the app has ended. */
@@ -61,21 +65,19 @@ export class Delivery {
   load(slot: number): void {
     const slots = this.#slots;
     this.#slot = slot;
-    slots.set(slot, 'generation', (slots.get(slot, 'generation') + 1) | 0);
-    for (const name of ['inWritten', 'inRead', 'outWritten', 'outRead', 'outFlags', 'inStalled'] as const) {
-      slots.set(slot, name, 0);
-    }
+    slots.renew(slot);
     slots.set(slot, 'environLength', encodeEnviron(this.call.environ, slots.environ(slot)));
-    const flags = this.intake.fill(slot) | (traced() ? inFlag.traced : 0);
+    const flags = (this.intake ? this.intake.fill(slot) : inFlag.end) | (traced() ? inFlag.traced : 0);
     slots.set(slot, 'inFlags', flags);
     slots.set(slot, 'state', state.ready);
-    this.intake.follow(flags);
+    this.intake?.follow(flags);
   }
 
   /** The slot's thread has marked it. */
   look(): void {
     if (this.#slot === none) return;
-    this.intake.look();
+    this.intake?.look();
+    if (!this.#started && this.#atOnce(this.#slot)) return;
     this.#again = true;
     if (!this.#draining) void this.#drain();
   }
@@ -88,7 +90,7 @@ export class Delivery {
 
   takeFailure(error: Error): void {
     // The engine's own words for a broken body, rather than the thread's.
-    const known = this.intake.error;
+    const known = this.intake?.error;
     const same = known instanceof HttpError && error instanceof HttpError && known.status === error.status;
     this.#failure = same ? known : error;
     this.look();
@@ -105,8 +107,8 @@ export class Delivery {
 
   /** From now on it hears when the client goes; false where it did already. Not from the start: most calls are over before the next sweep. */
   watch(): boolean {
-    if (this.#watching) return false;
-    this.#watching = true;
+    if (this.#onGone) return false;
+    this.#onGone = () => this.leave();
     if (this.call.gone.aborted) this.leave();
     else this.call.gone.addEventListener('abort', this.#onGone);
     return true;
@@ -135,7 +137,7 @@ export class Delivery {
     const slot = this.#slot;
     if (slot === none) return;
     this.#dead = true;
-    if (!(this.#slots.get(slot, 'outFlags') & outFlag.end)) {
+    if ((this.#slots.get(slot, 'outFlags') & (outFlag.end | outFlag.failed)) !== outFlag.end) {
       this.#failure ??= why;
       this.#slots.add(slot, 'outFlags', outFlag.failed);
     }
@@ -143,15 +145,24 @@ export class Delivery {
     this.look();
   }
 
-  readonly #onGone = (): void => this.leave();
-
   #tellGone(): void {
     this.#slots.add(this.#slot, 'inFlags', inFlag.gone);
     this.#slots.ring(this.#slot);
-    this.intake.stop();
+    this.intake?.stop();
   }
 
   /* ── the answer, out of the slot ──────────────────────────────────── */
+
+  /** The whole answer is in the slot, as most are: one step instead of several promises. False where it is not. */
+  #atOnce(slot: number): boolean {
+    const slots = this.#slots;
+    if (this.#over || this.#draining || slots.get(slot, 'state') !== state.done) return false;
+    if (slots.get(slot, 'outFlags') !== (outFlag.head | outFlag.end) || !this.#readHead(slot)) return false;
+    const chunk = slots.out(slot).take();
+    this.#release(slot);
+    void this.#answer(outFlag.head | outFlag.end, chunk).then(() => this.settle());
+    return true;
+  }
 
   async #drain(): Promise<void> {
     this.#draining = true;
@@ -198,8 +209,8 @@ export class Delivery {
       }
       if (!(flags & outFlag.failed) || !this.#failure || this.#over) return;
       this.#over = true;
-      if (this.#ended) logFailure(this.call, this.#failure, this.#counter.log);
-      else failCall(this.call, this.#failure, this.#counter.log);
+      if (this.#ended) logFailure(this.call, this.call.environ, this.#failure, this.#depot.log);
+      else failCall(this.call, this.call.environ, this.#failure, this.#depot.log);
     } catch (error) {
       this.#answerFailed(asError(error));
     }
@@ -212,7 +223,7 @@ export class Delivery {
       return;
     }
     this.#over = true;
-    failCall(this.call, error, this.#counter.log);
+    failCall(this.call, this.call.environ, error, this.#depot.log);
     if (this.#slot !== none) this.#tellGone();
   }
 
@@ -227,16 +238,16 @@ export class Delivery {
   #release(slot: number): void {
     if (this.#slots.get(slot, 'inFlags') & inFlag.traced) this.#tell(slot);
     this.#slot = none;
-    this.intake.stop();
+    this.intake?.stop();
     this.#slots.set(slot, 'state', state.free);
-    this.#counter.release(slot);
+    this.#depot.release(slot);
   }
 
   #tell(slot: number): void {
     const { times } = this.#slots;
     const index = this.#slots.time(slot);
     const [entered = 0, left = 0] = [times[index], times[index + 1]];
-    const lane = this.#counter.laneOf(this.#slots.get(slot, 'thread'));
+    const lane = this.#depot.laneOf(this.#slots.get(slot, 'thread'));
     for (const [kind, at] of [
       ['dispatched', entered],
       ['app.enter', entered],
@@ -248,8 +259,8 @@ export class Delivery {
 
   /** Nobody waits for anything of it any more. Safe to call twice. */
   settle(): void {
-    this.intake.stop();
-    this.call.gone.removeEventListener('abort', this.#onGone);
+    this.intake?.stop();
+    if (this.#onGone) this.call.gone.removeEventListener('abort', this.#onGone);
     this.#settled.resolve();
   }
 }

@@ -43,7 +43,7 @@ export type FromThread =
       readonly headers: ResponseHeaders;
     }
   /** A line of wsgi.errors; counted in shared memory, so that no more than a few are on their way. */
-  | { readonly kind: 'line'; readonly slot: number; readonly generation: number; readonly text: string }
+  | { readonly kind: 'line'; readonly request: unknown; readonly text: string }
   /** What the app threw; the slot's outFlags say `failed` as well. */
   | { readonly kind: 'failed'; readonly slot: number; readonly generation: number; readonly error: Thrown };
 

@@ -60,6 +60,18 @@ export class SlotSource implements Source {
     }
   }
 
+  get ready(): boolean {
+    const flags = this.#slots.get(this.#slot, 'inFlags');
+    if (flags & (inFlag.gone | inFlag.broken | inFlag.end) || this.#slots.in(this.#slot).used > 0)
+      return true;
+    this.#want(flags);
+    return false;
+  }
+
+  wait(timeout: number): boolean {
+    return this.#slots.wait(this.#slot, () => this.ready, timeout);
+  }
+
   /** The first read of a body that is read only on demand, because its client waits for `100 Continue` (W-86). */
   #want(flags: number): void {
     if (!(flags & inFlag.lazy)) return;

@@ -8,7 +8,7 @@ import { publish, traced } from '../../core/trace.ts';
 import type { Call, Executor } from '../call.ts';
 import { failCall } from '../failure.ts';
 import { Crew } from './crew.ts';
-import { type Counter, Delivery } from './delivery.ts';
+import { type Depot, Delivery } from './delivery.ts';
 import type { FromThread } from './messages.ts';
 import { Slots } from './slots.ts';
 import { fromThrown } from './thrown.ts';
@@ -47,7 +47,7 @@ export class Pool implements Executor {
   readonly #slots: Slots;
   readonly #crew: Crew;
   readonly #log: Log;
-  readonly #counter: Counter;
+  readonly #depot: Depot;
   readonly #backlog: number;
   /** Calls in a slot whose body is still on its way, and how many there may be. */
   #early = 0;
@@ -84,7 +84,7 @@ export class Pool implements Executor {
     this.#maxEarly = threads > 1 ? Math.ceil(threads / 2) : 0;
     this.#log = log;
     this.#lane = lane;
-    this.#counter = {
+    this.#depot = {
       slots: this.#slots,
       log,
       release: (slot) => this.#release(slot),
@@ -112,14 +112,14 @@ export class Pool implements Executor {
 
   async run(call: Call): Promise<void> {
     if (this.#closed) return call.fail(new HttpError(503, 'The server is shutting down'));
-    const delivery = new Delivery(call, this.#counter);
+    const delivery = new Delivery(call, this.#depot);
     this.#open.add(delivery);
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepEvery).unref();
     try {
-      if (call.length !== 0) await delivery.intake.collect(ringSize);
+      if (delivery.intake) await delivery.intake.collect(ringSize);
       if (this.#place(delivery)) await delivery.settled;
     } catch (error) {
-      failCall(call, asError(error), this.#log);
+      failCall(call, call.environ, asError(error), this.#log);
     }
     delivery.settle();
     this.#open.delete(delivery);
@@ -138,7 +138,6 @@ export class Pool implements Executor {
   /** Into a free slot, or into the backlog; false where that is full too. */
   #place(delivery: Delivery): boolean {
     const { call } = delivery;
-    if (call.gone.aborted) return false;
     if (traced()) publish({ at: performance.now(), id: call.id, lane: 'pool', kind: 'queued' });
     const slot = this.#free.pop();
     if (slot !== undefined) this.#dispatch(delivery, slot);
@@ -189,13 +188,12 @@ export class Pool implements Executor {
       this.#look();
       return;
     }
-    const delivery = this.#at[message.slot];
     if (message.kind === 'line') {
       this.#slots.countLine(-1);
-      const known = delivery?.isAt(message.slot, message.generation);
-      this.#log.error(message.text, known ? { request: delivery?.call.id } : {});
+      this.#log.error(message.text, { request: message.request });
       return;
     }
+    const delivery = this.#at[message.slot];
     if (!delivery?.isAt(message.slot, message.generation)) return;
     if (message.kind === 'environ wanted') this.#giveEnviron(thread, delivery, message);
     else if (message.kind === 'head') delivery.takeHead(message);
@@ -217,8 +215,8 @@ export class Pool implements Executor {
     this.#slots.getUp(thread);
     // It may have died between marking a slot and sending the message for it.
     this.#look();
-    for (const delivery of this.#open) {
-      if (delivery.runsOn(thread)) delivery.abandon(why);
+    for (const delivery of this.#at) {
+      if (delivery?.runsOn(thread)) delivery.abandon(why);
     }
     this.#slots.requeue();
     this.#wakeSoon();
@@ -228,7 +226,7 @@ export class Pool implements Executor {
   #sweep(): void {
     for (const delivery of this.#open) {
       if (delivery.watch()) continue;
-      if (this.#early < this.#maxEarly && delivery.intake.hurry()) this.#early += 1;
+      if (this.#early < this.#maxEarly && delivery.intake?.hurry()) this.#early += 1;
     }
     if (this.#open.size > 0 || !this.#sweeper) return;
     clearInterval(this.#sweeper);

@@ -48,6 +48,7 @@ export const word = {
   thread: 21,
 } as const;
 
+const counters = [word.inWritten, word.inRead, word.outWritten, word.outRead, word.outFlags, word.inStalled];
 const line = 16;
 const slotWords = 64;
 /** Where the times of a traced call are, in float64s from the start of the slot's words. */
@@ -111,6 +112,14 @@ export class Slots {
     Atomics.store(this.words, this.at(slot, name), value);
   }
 
+  /** For the loop: a free slot begins anew, and says by its generation that it is another. */
+  renew(slot: number): void {
+    const words = this.words;
+    const base = this.#first + slot * slotWords;
+    for (const index of counters) Atomics.store(words, base + index, 0);
+    Atomics.add(words, base + word.generation, 1);
+  }
+
   /** Sets bits; gives the value before. */
   add(slot: number, name: 'inFlags' | 'outFlags', bits: number): number {
     return Atomics.or(this.words, this.at(slot, name), bits);
@@ -149,15 +158,18 @@ export class Slots {
     if (Atomics.load(this.words, this.at(slot, 'waiting')) === 1) Atomics.notify(this.words, bell, 1);
   }
 
-  /** For a thread: blocks until `ready` holds; asked again whenever the loop rings. */
-  wait(slot: number, ready: () => boolean): void {
+  /** For a thread: blocks until `ready` holds, asked again whenever the loop rings; false where `timeout` ms passed before. */
+  wait(slot: number, ready: () => boolean, timeout: number = Number.POSITIVE_INFINITY): boolean {
     const bell = this.at(slot, 'bell');
     const waiting = this.at(slot, 'waiting');
+    const end = performance.now() + timeout;
     for (;;) {
       const seen = Atomics.load(this.words, bell);
-      if (ready()) return;
+      if (ready()) return true;
+      const left = end - performance.now();
+      if (left <= 0) return false;
       Atomics.store(this.words, waiting, 1);
-      Atomics.wait(this.words, bell, seen);
+      Atomics.wait(this.words, bell, seen, left);
       Atomics.store(this.words, waiting, 0);
     }
   }

@@ -87,9 +87,11 @@ function serve(slots: Slots, slot: number, app: SyncApp, { index, lane }: Thread
   }
   const input = new Input(new SlotSource(slots, slot, () => mark(slots, slot)));
   const generation = slots.get(slot, 'generation');
-  const errors = new Errors((text) => sayLine(slots, { kind: 'line', slot, generation, text }));
+  let request: unknown;
+  const errors = new Errors((text) => sayLine(slots, { kind: 'line', request, text }));
   try {
     const environ = complete(slots, slot, lane, input, errors);
+    request = environ['dualgate.request_id'];
     const call = respond(app, environ, new SlotSink(slots, slot, say, () => mark(slots, slot)));
     while (!call.next().done);
   } catch (error) {

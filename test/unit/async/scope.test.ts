@@ -25,7 +25,7 @@ function asked({ head: asked = {}, ...rest }: Asked = {}): Exchange {
     has: (name) => all(name).length > 0,
     ...asked,
   };
-  const exchange: Partial<Exchange> = { head, secure: false, client: null, server: null, ...rest };
+  const exchange: Partial<Exchange> = { id: 'x1', head, secure: false, client: null, server: null, ...rest };
   // A scope reads nothing of an exchange but what is here.
   return exchange as Exchange;
 }
@@ -49,7 +49,11 @@ test('every key is there', () => {
     client: ['127.0.0.1', 5000],
     server: ['127.0.0.1', 8000],
     state: {},
-    extensions: { 'dualgate.lane': { name: 'loop' }, 'dualgate.disconnect': {} },
+    extensions: {
+      'dualgate.lane': { name: 'loop' },
+      'dualgate.request': { id: 'x1' },
+      'dualgate.disconnect': {},
+    },
   });
 });
 

@@ -48,7 +48,7 @@ export function environ({
     'wsgi.multiprocess': false,
     'wsgi.run_once': false,
     'wsgi.input_terminated': true,
-    'wsgi.input': new Input({ next }),
+    'wsgi.input': new Input({ next, ready: true }),
     'wsgi.errors': new Errors(() => {}),
     ...more,
   };

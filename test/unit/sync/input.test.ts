@@ -8,6 +8,7 @@ const b = (text: string): Uint8Array => Buffer.from(text);
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 
 class Pieces implements Source {
+  ready = false;
   asked = 0;
   readonly #pieces: Array<Uint8Array | Error>;
   constructor(...pieces: Array<string | Error>) {
@@ -84,6 +85,22 @@ test('[W-32] past the end there are empty bytes, again and again', () => {
 test('a large line without an end comes whole', () => {
   const line = 'x'.repeat(1024 * 1024);
   expect(cut(line, 64 * 1024).readline()).toHaveLength(line.length);
+});
+
+test('readSome gives what is there, and ready says whether it would block', () => {
+  const source = new Pieces('abc', 'def');
+  const input = new Input(source);
+  expect(input.ready()).toBe(false);
+  expect(text(input.readSome(2))).toBe('ab');
+  expect(input.ready()).toBe(true);
+  expect([text(input.readSome(9)), text(input.readSome(0)), text(input.readSome(9))]).toEqual([
+    'c',
+    '',
+    'def',
+  ]);
+  expect(input.ready()).toBe(false);
+  source.ready = true;
+  expect([input.ready(), input.readSome(9).length]).toEqual([true, 0]);
 });
 
 test('it asks for no more than it needs', () => {

@@ -65,7 +65,7 @@ function play(
   const errors: string[] = [];
   const environ: Environ = {
     ...new TestCall({ method }).environ,
-    'wsgi.input': new Input({ next: () => null }),
+    'wsgi.input': new Input({ next: () => null, ready: true }),
     'wsgi.errors': new Errors((text) => errors.push(text)),
   };
   let error: unknown;
@@ -489,7 +489,7 @@ describe('close', () => {
     };
     const environ: Environ = {
       ...new TestCall().environ,
-      'wsgi.input': new Input({ next: () => null }),
+      'wsgi.input': new Input({ next: () => null, ready: true }),
       'wsgi.errors': new Errors(() => {}),
     };
     const call = respond(app, environ, new Recorder());

@@ -141,6 +141,14 @@ const behaviours: Record<string, Behaviour> = {
     await send(body('sent while receiving'));
     marks.push(`receives ${first.type} ${(await rest).map(({ type }) => type).join(' ')}`);
   },
+  /** Says the first word while it already listens. */
+  async '/greets'(_scope, receive, send) {
+    const heard = receive();
+    await send(start());
+    await send(body('hello?', true));
+    const event = await heard;
+    await send(body(event.type === 'http.request' ? event.body : event.type));
+  },
   async '/background'(_scope, _receive, send) {
     await answer(send, 'done');
     await new Promise((resolve) => setTimeout(resolve, 300));

@@ -53,6 +53,7 @@ test('[B-02] a piece has at most 64 KiB', () => {
 test('where the input can give what is there, nothing more is waited for', () => {
   const asked: number[] = [];
   const input = {
+    ready: () => true,
     readSome(limit: number) {
       asked.push(limit);
       return Buffer.from('ab');

@@ -32,6 +32,12 @@ const behaviours: Record<string, Behaviour> = {
     startResponse('200 OK', plain());
     return [bytes(String(environ['dualgate.lane']))];
   },
+  *'/slow-end'(environ, startResponse) {
+    startResponse('200 OK', plain());
+    yield bytes('begun');
+    sleep(Number(environ.QUERY_STRING));
+    yield bytes('done');
+  },
   '/echo'(environ, startResponse) {
     startResponse('200 OK', plain());
     return [environ['wsgi.input'].read()];
@@ -43,6 +49,16 @@ const behaviours: Record<string, Behaviour> = {
       if (piece.length === 0) return;
       yield piece;
     }
+  },
+  *'/relay-line'(environ, startResponse) {
+    startResponse('200 OK', plain());
+    yield* environ['wsgi.input'];
+  },
+  '/errors'(environ, startResponse) {
+    environ['wsgi.errors'].write('note one\nnote');
+    environ['wsgi.errors'].writelines([' two €\n', 'note three']);
+    startResponse('200 OK', plain());
+    return [bytes('written')];
   },
   '/count'(environ, startResponse) {
     let total = 0;

@@ -121,6 +121,39 @@ describe('four threads', () => {
     expect(new Set(calls.map((call) => call.text))).toEqual(new Set(['mine']));
   });
 
+  test('[W-30] an app reads what has come before the rest is sent', async () => {
+    const rest = deferred<Uint8Array>();
+    const call = new TestCall({
+      method: 'POST',
+      path: '/relay-line',
+      body: [Buffer.from('one\n'), rest.promise],
+    });
+    const running = pool.run(call);
+    await call.first.promise;
+    expect(call.text).toBe('one\n');
+    rest.resolve(Buffer.from('two\n'));
+    await running;
+    expect(call.text).toBe('one\ntwo\n');
+  });
+
+  test('slow uploads hold no more than half of the threads', async () => {
+    const never = deferred<Uint8Array>();
+    const slow = Array.from(
+      { length: 9 },
+      () =>
+        new TestCall({ method: 'POST', path: '/relay-line', body: [Buffer.from('one\n'), never.promise] }),
+    );
+    const running = slow.map((call) => pool.run(call));
+    const answered = (): number => slow.filter((call) => call.bytes > 0).length;
+    while (answered() < 2) await new Promise(setImmediate);
+    const from = performance.now();
+    await Promise.all(Array.from({ length: 4 }, () => run(pool, '/sleep', { query: '60' })));
+    expect(performance.now() - from).toBeGreaterThanOrEqual(118); // two rounds on two threads
+    expect(answered()).toBe(2);
+    for (const call of slow) call.leave();
+    await Promise.all(running);
+  });
+
   test('[W-70] write() comes before the iterable', async () => {
     expect((await run(pool, '/write')).text).toBe('one two three');
   });
@@ -166,6 +199,17 @@ describe('four threads', () => {
     await pool.run(bad);
     expect(bad.failure?.message).toMatch(/^The environ cannot go to a thread: /);
     expect((await run(pool, '/hello')).status).toBe('200 OK');
+  });
+
+  test('[W-31] wsgi.errors reaches the log, with the request that it belongs to', async () => {
+    const call = await run(pool, '/errors');
+    expect(call.text).toBe('written');
+    await lines.find(/note three/);
+    expect(lines.all.filter((line) => line.startsWith('note'))).toEqual([
+      'note one',
+      'note two €',
+      'note three',
+    ]);
   });
 
   test('[W-83] an app that throws: 500, with its own error in the log', async () => {

@@ -2,17 +2,7 @@
 import { expect, test } from 'vitest';
 
 import { Ring } from '../../../../src/sync/threads/ring.ts';
-
-/** mulberry32: small, and the same everywhere. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
+import { random } from '../random.ts';
 
 function ringOf(size: number, start = 0): Ring {
   const words = new Int32Array(new SharedArrayBuffer(8)).fill(start);
@@ -40,8 +30,7 @@ test('what was taken is a copy', () => {
 });
 
 test('random puts and takes lose and double nothing, also where the counters wrap', () => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
-  const next = random(seed);
+  const { seed, below: next } = random();
   for (const start of [0, 2 ** 31 - 500, -500]) {
     const ring = ringOf(1 << (3 + next(6)), start);
     let sent = 0;
