@@ -1,0 +1,164 @@
+// Clients that go away, and answers that end early: the app hears of it, once.
+import { once, RawClient } from '../support/raw-client.ts';
+import { area, conformance } from './matrix.ts';
+
+const host = 'host: gate.test';
+
+area('disconnect', () => {
+  for (const mode of ['done', 'empty', 'throws']) {
+    conformance('http', 'closer', `[W-77] close() is called once (${mode})`, async (context) => {
+      const { expect, url, path, report } = context;
+      await once(url, [`GET ${path(mode)} HTTP/1.1`, host]);
+      await report.first('close');
+      // A request later, a second call would have come.
+      await once(url, ['GET /slow/?ms=0 HTTP/1.1', host]);
+      expect(report.notes('close')).toHaveLength(1);
+    });
+  }
+
+  conformance(
+    'http',
+    'closer',
+    '[W-77] close() is called once where the answer is cut short',
+    async (context) => {
+      const { expect, url, path, report } = context;
+      await once(url, [`GET ${path('overrun')} HTTP/1.1`, host]);
+      await once(url, [`HEAD ${path('done')} HTTP/1.1`, host]);
+      await report.until((notes) => (notes.length === 2 ? true : undefined), 'two notes');
+      await once(url, ['GET /slow/?ms=0 HTTP/1.1', host]);
+      expect(report.notes('close').map((note) => note['mode'])).toEqual(['overrun', 'done']);
+    },
+  );
+
+  for (const mode of ['gone', 'generator']) {
+    conformance(
+      'http',
+      'closer',
+      `[W-77][A-36] a client that resets is noticed (${mode})`,
+      async (context) => {
+        const { expect, raw, path, report, url, carrier } = context;
+        if (mode === 'generator' && carrier.kind === 'async') return;
+        const client = await raw();
+        client.request(`GET ${path(mode)} HTTP/1.1`, host);
+        await client.head();
+        client.reset();
+        await report.first('close');
+        await once(url, ['GET /slow/?ms=0 HTTP/1.1', host]);
+        expect(report.notes('close')).toHaveLength(1);
+        if (carrier.kind === 'async') expect(report.notes('threw')[0]?.['code']).toBe('DISCONNECTED');
+      },
+    );
+  }
+
+  conformance(
+    'request-streaming',
+    'closer',
+    '[W-84][A-36] … also while its answer is a trickle',
+    async ({ expect, raw, path, report, carrier }) => {
+      const client = await raw();
+      client.request(`GET ${path('ticking')} HTTP/1.1`, host);
+      await client.until('tick');
+      client.reset();
+      report.open('gone');
+      const sent = performance.now();
+      await report.first('close');
+      expect(performance.now() - sent).toBeLessThan(2000);
+      expect(report.notes('never noticed')).toEqual([]);
+      if (carrier.kind === 'async') expect(report.notes('threw')[0]?.['code']).toBe('DISCONNECTED');
+    },
+  );
+
+  conformance('http', 'infinite', '[W-84][A-36] an answer without an end is stopped', async (context) => {
+    const { expect, raw, path, report } = context;
+    const client = await raw();
+    client.request(`GET ${path()} HTTP/1.1`, host);
+    await client.bytes(1 << 20);
+    client.end();
+    client.reset();
+    const stopped = await report.first('stopped');
+    const { length } = report.notes();
+    expect(Number(stopped['count'])).toBeGreaterThan(0);
+    expect(report.notes()).toHaveLength(length);
+  });
+
+  conformance(
+    'request-streaming',
+    'reader',
+    '[W-39][A-35] a read that waits is woken when the client goes',
+    async ({ expect, raw, path, report, carrier, url }) => {
+      const client = await raw();
+      client.request(`POST ${path('small', { size: 977 })} HTTP/1.1`, host, 'content-length: 300000');
+      client.send(new Uint8Array(150_000));
+      await report.first('piece');
+      await once(url, ['GET /slow/?ms=0 HTTP/1.1', host]);
+      client.reset();
+      const note = await report.until((notes) => notes.find(({ what }) => what !== 'piece'), 'end');
+      expect(note.what).toBe(carrier.kind === 'sync' ? 'threw' : 'disconnect');
+      expect((await once(url, ['GET /slow/?ms=0 HTTP/1.1', host])).status).toBe(200);
+    },
+  );
+
+  conformance('http', 'closer', '[A-35] receive gives http.disconnect, again and again', async (context) => {
+    const { expect, raw, path, report } = context;
+    const client = await raw();
+    client.request(`GET ${path('waiting')} HTTP/1.1`, host);
+    await client.until('tick');
+    client.reset();
+    const { types } = (await report.first('received')) as unknown as { types: string[] };
+    expect(types.slice(-2)).toEqual(['http.disconnect', 'http.disconnect']);
+  });
+
+  conformance(
+    'http',
+    'starter',
+    '[A-33] behind the last body nothing is sent, and [A-35] receive says so',
+    async (context) => {
+      const { expect, raw, path, report } = context;
+      const client = await raw();
+      client.request(`GET ${path('again')} HTTP/1.1`, host);
+      const answer = await client.answer();
+      expect(answer.text).toBe('whole');
+      const it = await report.first('afterwards');
+      expect(it['late']).toEqual({});
+      expect(it['more']).toEqual({});
+      expect((it['events'] as string[]).slice(-2)).toEqual(['http.disconnect', 'http.disconnect']);
+      client.request('GET /length/list?pieces=2 HTTP/1.1', host);
+      expect((await client.answer()).text).toBe('00');
+    },
+  );
+
+  conformance(
+    'concurrency',
+    'slow',
+    'a server that closes lets what runs finish',
+    async ({ expect, start, path, report }) => {
+      const server = await start({ threads: 1 });
+      const answer = once(server.url, [`GET ${path('', { ms: 150 })} HTTP/1.1`, host]);
+      await report.first('entered');
+      const closing = server.close(5000);
+      expect((await answer).status).toBe(200);
+      await closing;
+      await expect(once(server.url, [`GET ${path()} HTTP/1.1`, host])).rejects.toThrow();
+    },
+    { alone: true },
+  );
+
+  conformance(
+    'concurrency',
+    'closer',
+    '[W-77][A-36] … and cuts what does not',
+    async ({ expect, start, path, report }) => {
+      const server = await start({ threads: 1 });
+      await using client = await RawClient.open(server.url);
+      client.request(`GET ${path('ticking')} HTTP/1.1`, host);
+      await client.until('tick');
+      report.open('gone');
+      const begun = performance.now();
+      await server.close(100);
+      expect(performance.now() - begun).toBeLessThan(4000);
+      await client.closed();
+      await report.first('close');
+    },
+    { alone: true },
+  );
+});
