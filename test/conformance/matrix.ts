@@ -218,6 +218,11 @@ export interface CaseOptions {
   alone?: boolean;
 }
 
+/** Why what write() took may stay where it is while a sync app blocks the loop of an async server. */
+export const noFlush: Partial<Record<CarrierName, string>> = {
+  'async ← sync inline': 'ASGI has no flush: what write() took leaves when the app lets go of the loop',
+};
+
 interface Case extends CaseOptions {
   readonly needs: readonly Can[];
   readonly app: AppName;
