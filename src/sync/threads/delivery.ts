@@ -27,6 +27,8 @@ const none = -1;
 
 export class Delivery implements IntakeOwner {
   readonly call: Call;
+  /** Its index among the pool's open deliveries. */
+  place: number = none;
   /** The way in, of a request that has a body. */
   readonly intake: Intake | null;
   readonly #settled = deferred();
