@@ -1,6 +1,6 @@
 // dualgate lab: the page that shows sync and async side by side, until it is told to stop.
 import { GatewayError } from '../core/errors.ts';
-import { writeWhole } from '../core/log.ts';
+import { writeWhole } from '../core/stdio.ts';
 import { startLab } from '../lab/lab.ts';
 import { settle } from '../serve/config.ts';
 import { logFor } from '../serve/serve.ts';

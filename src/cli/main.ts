@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 import { asError, GatewayError } from '../core/errors.ts';
-import { writeWhole } from '../core/log.ts';
+import { writeWhole } from '../core/stdio.ts';
 import { nearest } from '../serve/nearest.ts';
 import { commandHelp, labSettings, labUsage, overview, serveUsage } from './help.ts';
 

@@ -1,6 +1,6 @@
 // dualgate serve: an app on a server, until it is told to stop.
 import { GatewayError } from '../core/errors.ts';
-import { writeWhole } from '../core/log.ts';
+import { writeWhole } from '../core/stdio.ts';
 import { settle } from '../serve/config.ts';
 import { logFor, serve } from '../serve/serve.ts';
 import { parseArgs } from './args.ts';

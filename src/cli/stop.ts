@@ -2,7 +2,8 @@
 import { setTimeout as after } from 'node:timers/promises';
 
 import { asError, Disconnected } from '../core/errors.ts';
-import { type Log, writeWhole } from '../core/log.ts';
+import type { Log } from '../core/log.ts';
+import { writeWhole } from '../core/stdio.ts';
 
 export interface Running {
   readonly url: string;

@@ -1,7 +1,7 @@
 // Lines for people on a terminal, JSON elsewhere: pino behind our levels.
-import { writeSync } from 'node:fs';
-
 import { type DestinationStream, pino } from 'pino';
+
+import { writeWhole } from './stdio.ts';
 
 export const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type Level = (typeof levels)[number];
@@ -48,23 +48,6 @@ export function createLog({ level = 'info', format, fd = 2 }: LogOptions = {}): 
 
 export const silent: Log = { level: 'silent', debug() {}, info() {}, warn() {}, error() {} };
 
-/** Writes all of it; a pipe that is full for a moment (EAGAIN) is tried again, a closed one is given up. */
-export function writeWhole(fd: number, text: string): void {
-  const bytes = Buffer.from(text, 'utf8');
-  let at = 0;
-  while (at < bytes.length) {
-    try {
-      at += writeSync(fd, bytes, at);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException; // fs throws nothing else
-      if (code === 'EAGAIN') Atomics.wait(nap, 0, 0, 1);
-      else if (code === 'EPIPE' || code === 'EIO') return;
-      else throw error;
-    }
-  }
-}
-
-const nap = new Int32Array(new SharedArrayBuffer(4));
 const names: Readonly<Record<number, string>> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error' };
 const colours: Readonly<Record<number, string>> = { 20: '2', 30: '36', 40: '33', 50: '31' };
 

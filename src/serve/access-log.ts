@@ -1,5 +1,5 @@
 // One line a request, made from trace events: for people on a terminal, in the common log format elsewhere.
-import { writeWhole } from '../core/log.ts';
+import { writeWhole } from '../core/stdio.ts';
 import { subscribe, type TraceEvent } from '../core/trace.ts';
 
 export interface AccessLogOptions {

@@ -2,7 +2,7 @@
 import { Disconnected, GatewayError, HttpError } from '../../core/errors.ts';
 import { Mailbox } from '../../core/mailbox.ts';
 import type { Environ, ResponseBody, StartResponse, SyncApp } from '../../sync/interface.ts';
-import { carry, revive } from '../failure.ts';
+import { carry, revive } from '../../core/failure.ts';
 import { type ScopeData, scopeFromEnviron } from '../scope-from-environ.ts';
 import { BodyReader } from './body.ts';
 import type { CallerGiven, CallerToThread, ThreadToCaller } from './messages.ts';

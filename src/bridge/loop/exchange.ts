@@ -6,7 +6,7 @@ import { noBytes } from '../../core/bytes.ts';
 import { type Deferred, deferred } from '../../core/deferred.ts';
 import { Disconnected, GatewayError } from '../../core/errors.ts';
 import type { StatusLine } from '../../sync/interface.ts';
-import { revive } from '../failure.ts';
+import { revive } from '../../core/failure.ts';
 import type { ScopeData } from '../scope-from-environ.ts';
 import type { CallerToThread, ResponseHead, ThreadToCaller } from './messages.ts';
 import { parcel, pieceSize, weightOf, window } from './parcel.ts';

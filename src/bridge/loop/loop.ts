@@ -7,7 +7,7 @@ import type { AppSource } from '../../core/load.ts';
 import { type Log, silent } from '../../core/log.ts';
 import { type MailboxHandle, mailboxPair } from '../../core/mailbox.ts';
 import { startThread } from '../../core/spawn.ts';
-import { revive } from '../failure.ts';
+import { revive } from '../../core/failure.ts';
 import type { CallerGiven, LoopData, OwnerToThread, ThreadToOwner } from './messages.ts';
 
 export interface LoopOptions {

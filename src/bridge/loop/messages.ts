@@ -3,7 +3,7 @@ import type { AppSource } from '../../core/load.ts';
 import type { Level } from '../../core/log.ts';
 import type { MailboxHandle } from '../../core/mailbox.ts';
 import type { StatusLine } from '../../sync/interface.ts';
-import type { Failure } from '../failure.ts';
+import type { Failure } from '../../core/failure.ts';
 import type { ScopeData } from '../scope-from-environ.ts';
 
 /** What the thread is started with. */

@@ -8,7 +8,7 @@ import type { Log } from '../../core/log.ts';
 import { startThread } from '../../core/spawn.ts';
 import type { FromThread, ThreadData, ToThread } from './messages.ts';
 import type { SlotsHandle } from './slots.ts';
-import { fromThrown } from './thrown.ts';
+import { restore } from '../../core/failure.ts';
 
 export interface CrewOptions {
   readonly source: AppSource;
@@ -109,7 +109,7 @@ export class Crew {
       else if (message.kind === 'ready') {
         started = performance.now();
         ready.resolve();
-      } else if (message.kind === 'refused') ready.reject(fromThrown(message.error));
+      } else if (message.kind === 'refused') ready.reject(restore(message.error));
       else this.#options.onMessage(thread, message);
     });
     worker.on('error', (error) => {

@@ -1,4 +1,5 @@
 // What a pool and its threads say to each other, beside the words in shared memory.
+import type { Failure } from '../../core/failure.ts';
 import type { AppSource } from '../../core/load.ts';
 import type { EnvironData, ResponseHeaders, StatusLine } from '../interface.ts';
 import type { SlotsHandle } from './slots.ts';
@@ -14,22 +15,11 @@ export interface ThreadData {
   readonly argument: unknown;
 }
 
-/** An error as it crosses from a thread: structured clone would lose its code and its name. */
-export interface Thrown {
-  readonly name: string;
-  readonly message: string;
-  readonly stack: string;
-  readonly code?: string;
-  readonly status?: number;
-  readonly clause?: string;
-  readonly cause?: Thrown;
-}
-
 export type FromThread =
   /** The app is loaded. */
   | { readonly kind: 'ready' }
   /** The app cannot be loaded; the thread ends. */
-  | { readonly kind: 'refused'; readonly error: Thrown }
+  | { readonly kind: 'refused'; readonly error: Failure }
   /** Look at the dirty bits. */
   | 0
   /** A request head that did not fit into its slot is wanted. */
@@ -45,7 +35,7 @@ export type FromThread =
   /** A line of wsgi.errors; counted in shared memory, so that no more than a few are on their way. */
   | { readonly kind: 'line'; readonly request: unknown; readonly text: string }
   /** What the app threw; the slot's outFlags say `failed` as well. */
-  | { readonly kind: 'failed'; readonly slot: number; readonly generation: number; readonly error: Thrown };
+  | { readonly kind: 'failed'; readonly slot: number; readonly generation: number; readonly error: Failure };
 
 /** The answer to `environ wanted`; the thread blocks until it comes. */
 export interface ToThread {

@@ -11,7 +11,7 @@ import { Crew } from './crew.ts';
 import { type Depot, Delivery } from './delivery.ts';
 import type { FromThread } from './messages.ts';
 import { Slots } from './slots.ts';
-import { fromThrown } from './thrown.ts';
+import { restore } from '../../core/failure.ts';
 
 export interface PoolOptions {
   /** How many calls can be inside the app at once. */
@@ -206,7 +206,7 @@ export class Pool implements Executor {
     if (!delivery?.isAt(message.slot, message.generation)) return;
     if (message.kind === 'environ wanted') this.#giveEnviron(thread, delivery, message);
     else if (message.kind === 'head') delivery.takeHead(message);
-    else delivery.takeFailure(fromThrown(message.error));
+    else delivery.takeFailure(restore(message.error));
   }
 
   #giveEnviron(thread: number, delivery: Delivery, at: { slot: number; generation: number }): void {

@@ -13,8 +13,8 @@ import { respond } from '../responder.ts';
 import type { FromThread, ThreadData } from './messages.ts';
 import { SlotSink, SlotSource, environFor } from './passage.ts';
 import { inFlag, outFlag, Slots, state } from './slots.ts';
-import { writeAtOnce, writeWhole } from './stdio.ts';
-import { toThrown } from './thrown.ts';
+import { writeAtOnce, writeWhole } from '../../core/stdio.ts';
+import { carry } from '../../core/failure.ts';
 
 /** ms: after so long the thread's own loop gets a turn between two calls, for the app's timers and promises. */
 const maxTurn = 10;
@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   try {
     app = asSyncApp(await loadApp(data.source, data.argument), data.source.shown);
   } catch (error) {
-    say({ kind: 'refused', error: toThrown(error) });
+    say({ kind: 'refused', error: carry(error) });
     return;
   }
   // A promise of waitAsync does not keep a thread alive (nodejs/node#44729); a timer does.
@@ -96,7 +96,7 @@ function serve(slots: Slots, slot: number, app: SyncApp, { index, lane }: Thread
     while (!call.next().done);
   } catch (error) {
     slots.add(slot, 'outFlags', outFlag.failed);
-    say({ kind: 'failed', slot, generation, error: toThrown(error) });
+    say({ kind: 'failed', slot, generation, error: carry(error) });
   } finally {
     input.expire();
     errors.flush();

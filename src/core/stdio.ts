@@ -1,4 +1,4 @@
-// Standard output and error inside a thread: written where it stands, because a blocked thread never reaches its loop.
+// Standard output and error, written before the call returns: in a blocked thread, and at a process's end.
 import { writeSync } from 'node:fs';
 import process from 'node:process';
 

@@ -1,13 +1,5 @@
 // An error as plain data that crosses a thread, and the error again: class name, message, cause, and both sides' stacks.
-import {
-  asError,
-  type Code,
-  ContractError,
-  codes,
-  Disconnected,
-  GatewayError,
-  HttpError,
-} from '../core/errors.ts';
+import { asError, type Code, ContractError, codes, Disconnected, GatewayError, HttpError } from './errors.ts';
 
 export interface Failure {
   readonly name: string;
@@ -41,20 +33,20 @@ export function carry(thrown: unknown, left: number = depth): Failure {
  * an Error with the other's name. Its stack shows where it was thrown, then the side that called.
  */
 export function revive(failure: Failure, thrownBy = 'the loop thread'): Error {
-  const error = remade(failure);
+  const error = restore(failure);
   Error.captureStackTrace(error, revive);
   const here = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
   hide(error, 'stack', [failure.stack, `    --- thrown by ${thrownBy}, called by ---`, ...here].join('\n'));
   return error;
 }
 
-/** With the stack that it had there. */
-function remade(failure: Failure): Error {
+/** The error with the stack that it had there, and no other. */
+export function restore(failure: Failure): Error {
   const error = ownClass(failure) ?? new Error(failure.message);
   Object.assign(error, failure.extra);
   if (error.name !== failure.name) hide(error, 'name', failure.name);
   hide(error, 'stack', failure.stack);
-  if (failure.cause) hide(error, 'cause', remade(failure.cause));
+  if (failure.cause) hide(error, 'cause', restore(failure.cause));
   return error;
 }
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 test('lines come out while the thread is blocked, whole, and before it is terminated', async () => {
-  const program = fileURLToPath(new URL('../apps/printer.ts', import.meta.url));
+  const program = fileURLToPath(new URL('../sync/apps/printer.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', '-C', 'source', program], { stdio: 'pipe' });
   let out = '';
   let errors = '';

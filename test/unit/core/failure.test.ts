@@ -1,7 +1,7 @@
 // Errors across the bridge: what of them arrives.
 import { expect, test } from 'vitest';
 
-import { carry, revive } from '../../../src/bridge/failure.ts';
+import { carry, restore, revive } from '../../../src/core/failure.ts';
 import { ContractError, Disconnected, GatewayError, HttpError } from '../../../src/core/errors.ts';
 
 const across = (error: unknown): Error => revive(structuredClone(carry(error)));
@@ -46,4 +46,32 @@ test('what is no error, and a cause that leads back to itself, cross as well', (
   const error = new Error('round');
   error.cause = error;
   expect(across(error).message).toBe('round');
+});
+
+const back = (error: unknown): Error => restore(structuredClone(carry(error)));
+
+test('our own errors keep their class, their words and where they were thrown', () => {
+  const cause = new TypeError('The reason');
+  const given = [
+    new GatewayError('TIMEOUT', 'Too late', { cause }),
+    new ContractError('W-58', 'Twice', { cause }),
+    new HttpError(413, 'Too large', { cause }),
+    new Disconnected('Gone', { cause }),
+  ];
+  for (const error of given) {
+    const other = back(error);
+    expect(other).toBeInstanceOf(error.constructor);
+    expect({ ...other }).toEqual({ ...error });
+    expect([other.message, other.stack]).toEqual([error.message, error.stack]);
+    expect(other.cause).toMatchObject({ name: 'TypeError', message: 'The reason' });
+  }
+});
+
+test('others are errors of the same name, and what is no error becomes one', () => {
+  const error = new RangeError('Out of it');
+  expect(back(error)).toMatchObject({ name: 'RangeError', message: 'Out of it', stack: error.stack });
+  expect(back('text').message).toBe('Thrown: text');
+  const circle = new Error('Around');
+  circle.cause = circle;
+  expect(back(circle).message).toBe('Around');
 });
