@@ -121,6 +121,16 @@ test('package.json: each face is an index file that is there, in three condition
   expect(sources.map((face) => (face['source'] ?? '').replace('./', '')).sort()).toEqual(indexes.sort());
 });
 
+test('package-lock.json has every optional package: npm ci refuses a lock that a partial registry has thinned out', () => {
+  const { packages } = JSON.parse(textOf('package-lock.json')) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
+  const wanted = Object.values(packages).flatMap(({ optionalDependencies = {} }) =>
+    Object.keys(optionalDependencies),
+  );
+  expect(wanted.filter((name) => !(`node_modules/${name}` in packages))).toEqual([]);
+});
+
 test('every clause has a test that is named after it', () => {
   const titles = filesUnder('test')
     .filter((file) => file.endsWith('.ts'))
