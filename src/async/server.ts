@@ -108,8 +108,7 @@ export class AsyncServer implements AsyncDisposable {
   }
 
   async #handle(exchange: Exchange): Promise<void> {
-    const { id } = exchange;
-    if (traced()) publish({ kind: 'app.enter', ...here(id) });
+    if (traced()) publish({ kind: 'app.enter', ...here(exchange.id) });
     try {
       if (asksForWebSocket(exchange.head)) await this.#serveWebSocket(exchange);
       else
@@ -117,7 +116,7 @@ export class AsyncServer implements AsyncDisposable {
           log: this.#log,
         });
     } finally {
-      if (traced()) publish({ kind: 'app.leave', ...here(id) });
+      if (traced()) publish({ kind: 'app.leave', ...here(exchange.id) });
     }
   }
 

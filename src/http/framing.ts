@@ -37,9 +37,13 @@ function checkHost({ hosts, host }: FramingFields, version: Version): void {
   if (hosts > 1) throw new HttpError(400, 'Cannot route the request: it has more than one Host');
   if (hosts === 0 && version === '1.1')
     throw new HttpError(400, 'Cannot route the request: HTTP/1.1 needs a Host');
-  if (hosts === 1 && !isHost(host))
+  if (hosts === 1 && host !== lastHost && !isHost(host))
     throw new HttpError(400, `Cannot route the request: its Host "${host}" is not a host`);
+  lastHost = host;
 }
+
+/** Most requests name the host that the one before them named: it was a host then. */
+let lastHost = '';
 
 function lengthOf(fields: FramingFields, version: Version, maxBody: number): number | null {
   const { lengths, codings, length, coding } = fields;

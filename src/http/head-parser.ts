@@ -1,5 +1,5 @@
 // One pass over the bytes of a head: request line, fields, and the fields that decide about framing (RFC 9112 §3, §5).
-import { type ByteString, latin1 } from '../core/bytes.ts';
+import type { ByteString } from '../core/bytes.ts';
 import { HttpError } from '../core/errors.ts';
 import type { FramingFields } from './framing.ts';
 import { isHost, targetOctets, tokenOctets, valueOctets } from './grammar.ts';
@@ -13,17 +13,14 @@ export interface ParsedRequest {
   readonly end: number;
 }
 
+/** Where the parts of the request line end, in the bytes: written by requestLine(), read in the same turn. */
+const line = { method: 0, target: 0, version: 0 };
+
 /** Parses the head that begins at `start`; null where its end is not there yet. Throws HttpError. */
-export function parseHead(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  limits: Limits,
-): ParsedRequest | null {
-  const lineEnd = requestLine(bytes, start, end, limits);
-  if (lineEnd === null) return null;
+export function parseHead(bytes: Buffer, start: number, end: number, limits: Limits): ParsedRequest | null {
+  if (!requestLine(bytes, start, end, limits)) return null;
   const offsets: number[] = [];
-  let at = lineEnd;
+  let at = line.version + 2;
   for (;;) {
     if (at < end && bytes[at] === 10) throw broken('a line ends with LF alone');
     if (at + 1 >= end) return unfinished(bytes, start, end, limits);
@@ -39,36 +36,40 @@ export function parseHead(
     }
   }
   if (at + 2 - start > limits.maxHead) throw tooLong(limits);
-  for (let index = 0; index < offsets.length; index += 1) offsets[index] = (offsets[index] ?? 0) - start;
-  return assemble(latin1(bytes.subarray(start, at)), offsets, at + 2, limits);
+  if (start > 0)
+    for (let index = 0; index < offsets.length; index += 1) offsets[index] = (offsets[index] ?? 0) - start;
+  return assemble(bytes.toString('latin1', start, at), start, offsets, at + 2);
 }
 
-/** Where the request line ends; null where it has not ended. The octets are checked, the parts are not. */
-function requestLine(bytes: Uint8Array, start: number, end: number, limits: Limits): number | null {
+/** Finds the parts of the request line; false where it has not ended. The octets are checked, the parts are not. */
+function requestLine(bytes: Buffer, start: number, end: number, limits: Limits): boolean {
   let at = start;
   while (at < end && tokenOctets[bytes[at] ?? 0] === 1) at += 1;
   if (at < end && (bytes[at] !== 32 || at === start))
     throw broken('it does not begin with a method and one space');
+  line.method = at;
   const target = at + 1;
   at = target;
   while (at < end && targetOctets[bytes[at] ?? 0] === 1) at += 1;
   if (at - target > limits.maxTarget) {
     throw new HttpError(414, `Cannot read the head: its target is longer than ${limits.maxTarget} bytes`);
   }
-  if (at >= end) return unfinished(bytes, start, end, limits);
+  if (at >= end) return unfinished(bytes, start, end, limits) ?? false;
   if (bytes[at] !== 32 || at === target) throw broken('the method is not followed by a target and one space');
+  line.target = at;
   for (at += 1; at < end; at += 1) {
     const octet = bytes[at] ?? 0;
     if (octet === 10) throw broken('a line ends with LF alone');
     if (octet === 13) break;
   }
-  if (at + 1 >= end) return unfinished(bytes, start, end, limits);
+  if (at + 1 >= end) return unfinished(bytes, start, end, limits) ?? false;
   if (bytes[at + 1] !== 10) throw broken('a line ends with CR alone');
-  return at + 2;
+  line.version = at;
+  return true;
 }
 
 /** Takes one field line; returns where the next line begins, null where this one has not ended. */
-function field(bytes: Uint8Array, start: number, end: number, offsets: number[]): number | null {
+function field(bytes: Buffer, start: number, end: number, offsets: number[]): number | null {
   let at = start;
   while (at < end && tokenOctets[bytes[at] ?? 0] === 1) at += 1;
   if (at >= end) return null;
@@ -91,16 +92,12 @@ function field(bytes: Uint8Array, start: number, end: number, offsets: number[])
   return at + 2;
 }
 
-function assemble(text: ByteString, offsets: readonly number[], end: number, limits: Limits): ParsedRequest {
-  const first = text.indexOf('\r\n');
-  const line = text.slice(0, first < 0 ? text.length : first);
-  const space = line.indexOf(' ');
-  const last = line.indexOf(' ', space + 1);
-  const method = line.slice(0, space);
-  const target = line.slice(space + 1, last);
-  const version = versionOf(line.slice(last + 1));
+function assemble(text: ByteString, start: number, offsets: readonly number[], end: number): ParsedRequest {
+  const method = text.slice(0, line.method - start);
+  const target = text.slice(line.method + 1 - start, line.target - start);
+  const version = versionOf(text.slice(line.target + 1 - start, line.version - start));
   const fields = framingFields(text, offsets);
-  checkTarget(method, target, fields, limits);
+  checkTarget(method, target, fields);
   return { head: new ParsedHead({ method, target, version }, text, offsets), fields, end };
 }
 
@@ -113,10 +110,7 @@ function versionOf(text: ByteString): Version {
 }
 
 /** Origin form, absolute form with the same host, or `*` for OPTIONS; CONNECT is not implemented (RFC 9112 §3.2). */
-function checkTarget(method: string, target: ByteString, fields: FramingFields, limits: Limits): void {
-  if (target.length > limits.maxTarget) {
-    throw new HttpError(414, `Cannot read the head: its target is longer than ${limits.maxTarget} bytes`);
-  }
+function checkTarget(method: string, target: ByteString, fields: FramingFields): void {
   if (method === 'CONNECT') throw new HttpError(501, 'Cannot tunnel: CONNECT is not implemented');
   if (target.startsWith('/')) return;
   if (target === '*') {
@@ -178,9 +172,9 @@ function note(fields: FramingFields, name: string, value: ByteString): void {
 }
 
 /** Not complete: fine below the limits. */
-function unfinished(bytes: Uint8Array, start: number, end: number, limits: Limits): null {
+function unfinished(bytes: Buffer, start: number, end: number, limits: Limits): null {
   if (end - start <= limits.maxHead) return null;
-  if (!latin1(bytes.subarray(start, end)).includes('\r\n')) {
+  if (!bytes.includes('\r\n', start, 'latin1')) {
     throw new HttpError(414, `Cannot read the head: its request line is longer than ${limits.maxHead} bytes`);
   }
   throw tooLong(limits);

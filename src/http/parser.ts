@@ -1,5 +1,4 @@
 // Bytes in, requests out: a strict, pull-style HTTP/1.x parser without a socket (RFC 9112).
-import { latin1, noBytes } from '../core/bytes.ts';
 import { HttpError } from '../core/errors.ts';
 import { ChunkedBody } from './chunked.ts';
 import type { DataEvent, EndEvent, HeadEvent, ParserEvent } from './events.ts';
@@ -7,17 +6,19 @@ import { frame } from './framing.ts';
 import { parseHead } from './head-parser.ts';
 import type { Limits } from './limits.ts';
 
+const none = Buffer.alloc(0);
+
 /**
  * feed() gives it bytes, next() takes one event. It never runs ahead: what nobody takes stays bytes, so a pipelined
  * request is not looked at before its predecessor is done. After an HttpError it is dead.
  */
 export class Parser {
   readonly #limits: Limits;
-  #bytes: Uint8Array = noBytes;
+  #bytes: Buffer = none;
   #start = 0;
   #end = 0;
   /** Whole chunks behind #bytes: not joined before somebody needs them. */
-  #waiting: Uint8Array[] = [];
+  #waiting: Buffer[] = [];
   #waitingBytes = 0;
   /** What the head or the body of the current message still needs. */
   #state: 'head' | 'fixed' | 'chunked' = 'head';
@@ -42,7 +43,8 @@ export class Parser {
     return this.#state === 'head' && (this.buffered > 0 || this.#skipped);
   }
 
-  feed(bytes: Uint8Array): void {
+  feed(given: Uint8Array): void {
+    const bytes = Buffer.isBuffer(given) ? given : Buffer.from(given.buffer, given.byteOffset, given.length);
     if (this.#start === this.#end && this.#waiting.length === 0) {
       this.#bytes = bytes;
       this.#start = 0;
@@ -171,9 +173,9 @@ export class Parser {
   }
 
   /** Grows by doubling, so that a head that trickles in byte by byte costs no square of its size. */
-  #append(next: Uint8Array, left: number): void {
+  #append(next: Buffer, left: number): void {
     if (this.#bytes.length - this.#end < next.length) {
-      const grown = new Uint8Array(Math.max(256, 2 * (left + next.length)));
+      const grown = Buffer.alloc(Math.max(256, 2 * (left + next.length)));
       grown.set(this.#bytes.subarray(this.#start, this.#end));
       if (this.#searched > 0) this.#searched -= this.#start;
       this.#bytes = grown;
@@ -186,8 +188,8 @@ export class Parser {
 }
 
 /** 414 where not even the request line ended, 431 for the rest. */
-function tooLarge(bytes: Uint8Array, limits: Limits): HttpError {
-  if (!latin1(bytes).includes('\r\n'))
+function tooLarge(bytes: Buffer, limits: Limits): HttpError {
+  if (!bytes.includes('\r\n', 0, 'latin1'))
     return new HttpError(
       414,
       `Cannot read the head: its request line is longer than ${limits.maxTarget} bytes`,
