@@ -1,0 +1,26 @@
+// Raw node:http: the floor of every Node framework, and the measure of this bench.
+import http from 'node:http';
+
+import { chunk, chunks, hello } from './parts.js';
+
+const server = http.createServer(async (request, response) => {
+  if (request.url === '/stream') {
+    response.writeHead(200, { 'content-type': 'application/octet-stream' });
+    for (let sent = 0; sent < chunks; sent += 1) {
+      if (!response.write(chunk)) await new Promise((go) => response.once('drain', go));
+    }
+    response.end();
+  } else if (request.method === 'POST') {
+    const parts = [];
+    request.on('data', (part) => parts.push(part));
+    request.on('end', () => {
+      const body = parts.length === 1 ? parts[0] : Buffer.concat(parts);
+      response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': body.length });
+      response.end(body);
+    });
+  } else {
+    response.writeHead(200, { 'content-type': 'text/plain', 'content-length': hello.length });
+    response.end(hello);
+  }
+});
+server.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('ready'));
