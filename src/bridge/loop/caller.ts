@@ -1,8 +1,8 @@
 // Inside a blocked thread: a sync app that asks the loop thread, and waits for each piece of its answer.
 import { Disconnected, GatewayError, HttpError } from '../../core/errors.ts';
+import { carry, revive } from '../../core/failure.ts';
 import { Mailbox } from '../../core/mailbox.ts';
 import type { Environ, ResponseBody, StartResponse, SyncApp } from '../../sync/interface.ts';
-import { carry, revive } from '../../core/failure.ts';
 import { type ScopeData, scopeFromEnviron } from '../scope-from-environ.ts';
 import { BodyReader } from './body.ts';
 import type { CallerGiven, CallerToThread, ThreadToCaller } from './messages.ts';

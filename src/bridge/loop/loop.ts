@@ -3,11 +3,11 @@ import type { TransferListItem, Worker } from 'node:worker_threads';
 
 import { deferred } from '../../core/deferred.ts';
 import { asError, GatewayError } from '../../core/errors.ts';
+import { revive } from '../../core/failure.ts';
 import type { AppSource } from '../../core/load.ts';
 import { type Log, silent } from '../../core/log.ts';
 import { type MailboxHandle, mailboxPair } from '../../core/mailbox.ts';
 import { startThread } from '../../core/spawn.ts';
-import { revive } from '../../core/failure.ts';
 import type { CallerGiven, LoopData, OwnerToThread, ThreadToOwner } from './messages.ts';
 
 export interface LoopOptions {

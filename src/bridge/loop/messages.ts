@@ -1,9 +1,9 @@
 // What the owner of a loop thread, the thread and its blocked callers say to each other.
+import type { Failure } from '../../core/failure.ts';
 import type { AppSource } from '../../core/load.ts';
 import type { Level } from '../../core/log.ts';
 import type { MailboxHandle } from '../../core/mailbox.ts';
 import type { StatusLine } from '../../sync/interface.ts';
-import type { Failure } from '../../core/failure.ts';
 import type { ScopeData } from '../scope-from-environ.ts';
 
 /** What the thread is started with. */

@@ -3,12 +3,12 @@ import type { ResourceLimits, TransferListItem, Worker } from 'node:worker_threa
 
 import { deferred } from '../../core/deferred.ts';
 import { asError, GatewayError } from '../../core/errors.ts';
+import { restore } from '../../core/failure.ts';
 import type { AppSource } from '../../core/load.ts';
 import type { Log } from '../../core/log.ts';
 import { startThread } from '../../core/spawn.ts';
 import type { FromThread, ThreadData, ToThread } from './messages.ts';
 import type { SlotsHandle } from './slots.ts';
-import { restore } from '../../core/failure.ts';
 
 export interface CrewOptions {
   readonly source: AppSource;

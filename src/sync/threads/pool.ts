@@ -2,6 +2,7 @@
 import type { ResourceLimits, TransferListItem } from 'node:worker_threads';
 
 import { asError, GatewayError, HttpError } from '../../core/errors.ts';
+import { restore } from '../../core/failure.ts';
 import type { AppSource } from '../../core/load.ts';
 import { type Log, silent } from '../../core/log.ts';
 import { publish, traced } from '../../core/trace.ts';
@@ -11,7 +12,6 @@ import { Crew } from './crew.ts';
 import { type Depot, Delivery } from './delivery.ts';
 import type { FromThread } from './messages.ts';
 import { Slots } from './slots.ts';
-import { restore } from '../../core/failure.ts';
 
 export interface PoolOptions {
   /** How many calls can be inside the app at once. */

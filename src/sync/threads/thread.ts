@@ -3,8 +3,10 @@ import process from 'node:process';
 import { setImmediate } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 
+import { carry } from '../../core/failure.ts';
 import { loadApp } from '../../core/load.ts';
 import { threadData } from '../../core/spawn.ts';
+import { writeAtOnce, writeWhole } from '../../core/stdio.ts';
 import { asSyncApp } from '../app.ts';
 import { Errors } from '../error-stream.ts';
 import { Input } from '../input.ts';
@@ -13,8 +15,6 @@ import { respond } from '../responder.ts';
 import type { FromThread, ThreadData } from './messages.ts';
 import { SlotSink, SlotSource, environFor } from './passage.ts';
 import { inFlag, outFlag, Slots, state } from './slots.ts';
-import { writeAtOnce, writeWhole } from '../../core/stdio.ts';
-import { carry } from '../../core/failure.ts';
 
 /** ms: after so long the thread's own loop gets a turn between two calls, for the app's timers and promises. */
 const maxTurn = 10;
