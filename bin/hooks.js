@@ -48,7 +48,9 @@ export function isTypeScript(url) {
 export async function transpile(url) {
   const path = new URL(url);
   const text = await readFile(path, 'utf8');
-  const { code } = await esbuild(directory).transform(text, {
+  const service = esbuild(directory);
+  clearTimeout(idle);
+  const { code } = await service.transform(text, {
     loader: url.endsWith('x') ? 'tsx' : 'ts',
     format: 'esm',
     target: 'node20',
@@ -56,8 +58,13 @@ export async function transpile(url) {
     sourcesContent: false,
     sourcefile: url,
   });
+  clearTimeout(idle);
+  idle = setTimeout(() => service.stop(), 2000).unref();
   return code;
 }
+
+/** esbuild is a process of its own: it ends when nobody has needed it for a moment, and comes again when somebody does. */
+let idle;
 
 /** The esbuild that tsx brings: ours, or that of the project in `from`. Throws where there is none. */
 export function esbuild(from = directory) {
