@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import { lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 
 import { deferred } from '../core/deferred.ts';
 import { asError, GatewayError } from '../core/errors.ts';
@@ -45,7 +47,7 @@ export class Listener implements AsyncDisposable, House {
 
   /** Resolves once connections are accepted. Rejects with GatewayError LISTEN, which says what to do. */
   async listen(bind: Bind): Promise<Bound> {
-    if (bind.kind === 'unix') await removeStale(bind.path);
+    if (bind.kind === 'unix') await prepare(bind.path);
     const server = this.#server;
     try {
       server.listen(bind.kind === 'unix' ? { path: bind.path } : { host: bind.host, port: bind.port });
@@ -65,7 +67,7 @@ export class Listener implements AsyncDisposable, House {
    * for `grace` ms, then cuts. Safe to call twice; a later call may shorten the grace.
    */
   async close(grace = 10_000): Promise<void> {
-    this.#closed ??= this.#shut();
+    this.#closed ??= this.#shut(grace);
     const timer = setTimeout(() => this.#cut(), grace);
     if (grace <= 0) this.#cut();
     await this.#closed.finally(() => clearTimeout(timer));
@@ -90,8 +92,11 @@ export class Listener implements AsyncDisposable, House {
     this.#connections.add(new Connection(socket, this, this.#bound));
   }
 
-  async #shut(): Promise<void> {
+  async #shut(grace: number): Promise<void> {
     this.draining = true;
+    // What clients have sent by now lies in the kernel, unread where the loop was blocked: two turns read it, and their
+    // connections are idle no more.
+    for (let turn = 0; turn < 2 && grace > 0; turn += 1) await setImmediate();
     // Its callback would wait for sockets that were given away (WebSockets), which their owner closes; an error says
     // that it never listened.
     this.#server.close(() => {});
@@ -110,10 +115,22 @@ export class Listener implements AsyncDisposable, House {
   }
 }
 
+/** The kernel's room for a unix socket's path, on the narrowest of our systems; beyond it Node cuts the path off. */
+const maxPath = process.platform === 'linux' ? 107 : 103;
+
 /** A socket file that nobody listens on any more is in the way; anything else is left alone. */
-async function removeStale(path: string): Promise<void> {
+async function prepare(path: string): Promise<void> {
+  if (Buffer.byteLength(path) > maxPath) {
+    throw new GatewayError(
+      'LISTEN',
+      `Cannot listen on "unix:${path}": a socket's path has at most ${maxPath} bytes`,
+    );
+  }
   const found = lstatSync(path, { throwIfNoEntry: false });
-  if (!found?.isSocket()) return;
+  if (found && !found.isSocket()) {
+    throw new GatewayError('LISTEN', `Cannot listen on "unix:${path}": a file that is no socket is there`);
+  }
+  if (!found) return;
   const probe = connect(path);
   try {
     await once(probe, 'connect');
@@ -126,7 +143,7 @@ async function removeStale(path: string): Promise<void> {
 }
 
 const advice: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'it is in use; stop what holds it, or bind to another (port 0 takes a free one)',
+  EADDRINUSE: 'it is in use; stop what holds it, or bind to another',
   EADDRNOTAVAIL: 'this machine does not have that address',
   EACCES: 'permission denied; ports below 1024 and foreign folders need more rights',
   ENOTFOUND: 'there is no such host',
@@ -138,6 +155,7 @@ function cannotListen(bind: Bind, error: NodeJS.ErrnoException): GatewayError {
     bind.kind === 'unix'
       ? `unix:${bind.path}`
       : `${bind.host.includes(':') ? `[${bind.host}]` : bind.host}:${bind.port}`;
-  const why = advice[error.code ?? ''] ?? error.message;
+  const folder = bind.kind === 'unix' && !lstatSync(dirname(bind.path), { throwIfNoEntry: false });
+  const why = folder ? advice['ENOENT'] : (advice[error.code ?? ''] ?? error.message);
   return new GatewayError('LISTEN', `Cannot listen on "${where}": ${why}`, { cause: error });
 }

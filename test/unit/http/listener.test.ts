@@ -230,3 +230,37 @@ describe('close()', () => {
     expect((await client.closed()).ending).not.toBeNull();
   });
 });
+
+test('close() answers what had been sent by then, though nobody had read it yet', async () => {
+  await using server = await served(reply);
+  const clients = await Promise.all(Array.from({ length: 10 }, () => server.open()));
+  // Each connection has been served once: now it is idle.
+  for (const client of clients) client.request('GET /one HTTP/1.1', 'Host: a');
+  for (const client of clients) expect((await client.answer()).text).toBe('/one');
+  for (const client of clients) client.request('GET /two HTTP/1.1', 'Host: a');
+  await Promise.all(clients.map((client) => client.flushed()));
+  const from = performance.now();
+  while (performance.now() - from < 20); // as an inline app does: the loop has read nothing
+  const closed = server.listener.close(5000);
+  for (const client of clients) {
+    const answer = await client.answer();
+    expect([answer.text, answer.get('connection')]).toEqual(['/two', 'close']);
+  }
+  await closed;
+});
+
+test('a unix path that the kernel would cut off, or where a file stands, is refused', async () => {
+  await using listener = new Listener({ handler: reply });
+  const long = join(folder, 'x'.repeat(120));
+  await expect(listener.listen(parseBind(`unix:${long}`))).rejects.toThrow(
+    /a socket's path has at most 10\d bytes$/,
+  );
+  const file = join(folder, 'plain.txt');
+  writeFileSync(file, 'mine');
+  await expect(listener.listen(parseBind(`unix:${file}`))).rejects.toThrow(
+    /a file that is no socket is there$/,
+  );
+  await expect(listener.listen(parseBind(`unix:${join(folder, 'none/x')}`))).rejects.toThrow(
+    /its folder does not exist$/,
+  );
+});
