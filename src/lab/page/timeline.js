@@ -104,10 +104,10 @@ export class Timeline {
     const last = Math.max(0, ...[...arrivals.values()].map(({ at }) => at));
     const done = arrivals.size === this.#requests;
     group.append(words('carrier', margin.left, top + 19, carrier, 'start'));
-    const sum = done
-      ? `all ${this.#requests} after ${Math.round(last)} ms`
-      : `${arrivals.size} of ${this.#requests}`;
-    group.append(words('sum', this.#svg.viewBox.baseVal.width - 4, top + 19, sum, 'end'));
+    const { width } = this.#svg.viewBox.baseVal;
+    const all = width < 420 ? '' : `all ${this.#requests} after `; // on a phone the carrier's name needs the room
+    const sum = done ? `${all}${Math.round(last)} ms` : `${arrivals.size} of ${this.#requests}`;
+    group.append(words('sum', width - 4, top + 19, sum, 'end'));
 
     for (let number = 1; number <= this.#requests; number += 1) {
       const y = top + headHeight + (number - 1) * rowHeight;
