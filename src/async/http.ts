@@ -221,8 +221,6 @@ class Dialogue {
   }
 }
 
-const small = 64 * 1024;
-
 /** A body event into the exchange. The first one makes the head leave, even where it is empty. */
 export function sendBody(
   exchange: Exchange,
@@ -231,10 +229,7 @@ export function sendBody(
   const chunk = body ?? noBytes;
   if (more === true) return chunk.length > 0 || !exchange.headed ? exchange.write(chunk) : nothing;
   if (chunk.length === 0) return exchange.end();
-  if (chunk.length > small) return exchange.write(chunk).then(() => exchange.end());
-  // Both in one go: head, body and end of a small answer leave in one write. What refuses the one refuses the other.
-  seen(exchange.write(chunk));
-  return exchange.end();
+  return exchange.finish(chunk);
 }
 
 /** What belongs to the connection, and so to the server (RFC 9110 §7.6.1). */

@@ -31,7 +31,7 @@ export function httpScope(exchange: Exchange, { state, lane }: ScopeOptions): Ht
     state: { ...state },
     extensions: {
       'dualgate.lane': { name: lane },
-      'dualgate.request': { id: exchange.id },
+      'dualgate.request': new Identity(exchange),
       'dualgate.disconnect': new Disconnect(exchange),
     },
   };
@@ -62,11 +62,25 @@ export function webSocketScope(
     state: { ...state },
     extensions: {
       'dualgate.lane': { name: lane },
-      'dualgate.request': { id: exchange.id },
+      'dualgate.request': new Identity(exchange),
       'dualgate.disconnect': new Disconnect(session),
       'websocket.http.response': {},
     },
   };
+}
+
+/** Makes the id when somebody asks for it: two numbers to text for each request otherwise. */
+class Identity {
+  readonly [key: string]: unknown;
+  readonly #exchange: Exchange;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  get id(): string {
+    return this.#exchange.id;
+  }
 }
 
 /** Whose client can leave. */

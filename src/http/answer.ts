@@ -33,6 +33,8 @@ export class Answer {
   #framing: Framing | null = null;
   /** Small pieces of the body that wait for the end of this turn. */
   #held: ByteString = '';
+  /** A large piece that leaves with the end. */
+  #last: Uint8Array | null = null;
   #declared: number | null = null;
   #sent = 0;
   #over = false;
@@ -84,7 +86,17 @@ export class Answer {
     if (this.headed) return;
     this.#head = null;
     this.#held = '';
+    this.#last = null;
     this.#sent = 0;
+  }
+
+  /** Takes a piece that end() follows at once. */
+  hold(chunk: Uint8Array): void {
+    const head = this.#begun();
+    this.#count(chunk.length);
+    if (chunk.length === 0 || this.#asked.headOnly || bodiless(head.status)) return;
+    if (chunk.length > small) this.#last = chunk;
+    else this.#held += latin1(chunk);
   }
 
   write(chunk: Uint8Array): void {
@@ -121,7 +133,7 @@ export class Answer {
       this.#head = { ...head, lines: `${head.lines}content-length: ${this.#sent}\r\n`, length: this.#sent };
     }
     this.#over = true;
-    this.#leave(null, true, trailers);
+    this.#leave(this.#last, true, trailers);
   }
 
   /** Sends what waits. */

@@ -95,17 +95,20 @@ export function encodeLastChunk(trailers: HeaderList): ByteString {
   return `${text}\r\n`;
 }
 
-let second = 0;
 let line = '';
 
-/** `date: …`, made once a second. */
-export function dateLine(now: number = Date.now()): ByteString {
-  const current = Math.floor(now / 1000);
-  if (current !== second) {
-    second = current;
+/** `date: …`, made once a second; nobody asks the clock in between. */
+export function dateLine(): ByteString {
+  if (line === '') {
+    const now = Date.now();
     line = `date: ${new Date(now).toUTCString()}\r\n`;
+    setTimeout(forgetDate, 1000 - (now % 1000)).unref();
   }
   return line;
+}
+
+function forgetDate(): void {
+  line = '';
 }
 
 function kindOf(name: string): 'plain' | 'content-length' | 'date' {

@@ -43,6 +43,8 @@ export interface Exchange {
   write(chunk: Uint8Array): Promise<void>;
   /** Sends what waits for the end of this turn of the loop. */
   flush(): void;
+  /** The last piece and the end in one: a small answer leaves in one write, with nothing asked of the loop. */
+  finish(chunk: Uint8Array): Promise<void>;
   /** Completes the answer. Too few bytes for the app's Content-Length: the connection is cut and this rejects. */
   end(trailers?: HeaderList): Promise<void>;
   /**

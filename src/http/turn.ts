@@ -150,6 +150,20 @@ export class Turn implements Exchange {
     return this.#queue(() => (chunk.length <= part ? this.#put(chunk) : this.#putParts(chunk)));
   }
 
+  finish(chunk: Uint8Array): Promise<void> {
+    if (this.#behind || chunk.length > part)
+      return this.#queue(() => this.#putParts(chunk).then(() => this.#complete([])));
+    const refused = this.#refuses();
+    if (refused) return Promise.reject(refused);
+    try {
+      this.#decide(true);
+      this.#answer.hold(chunk);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#complete([]);
+  }
+
   flush(): void {
     if (!this.over) this.#answer.flush();
   }

@@ -135,6 +135,12 @@ export class LoopExchange implements Exchange {
     return this.#sent();
   }
 
+  finish(chunk: Uint8Array): Promise<void> {
+    if (chunk.length > pieceSize) return this.write(chunk).then(() => this.end());
+    this.write(chunk).catch(() => {}); // what refuses it refuses the end as well
+    return this.end();
+  }
+
   /** Nothing to do: what waits leaves while the blocked caller takes it. */
   flush(): void {}
 

@@ -51,7 +51,7 @@ test('every key is there', () => {
     state: {},
     extensions: {
       'dualgate.lane': { name: 'loop' },
-      'dualgate.request': { id: 'x1' },
+      'dualgate.request': {},
       'dualgate.disconnect': {},
     },
   });

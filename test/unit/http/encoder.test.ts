@@ -1,10 +1,9 @@
 // Answers as bytes, without a socket.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import type { HeaderList } from '../../../src/core/bytes.ts';
 import {
   checkHead,
-  dateLine,
   encodeChunkSize,
   encodeInformational,
   encodeLastChunk,
@@ -122,10 +121,19 @@ test('a refusal is whole, and says nothing of what failed inside', () => {
   expect(encodeRefusal(503, 'Full')).toContain('\r\nretry-after: 1\r\n');
 });
 
-test('the date is an IMF-fixdate, made once a second', () => {
-  const start = Date.UTC(2026, 10, 22, 21, 0, 0);
-  expect(dateLine(start)).toBe('date: Sun, 22 Nov 2026 21:00:00 GMT\r\n');
-  expect(dateLine(start + 999)).toBe('date: Sun, 22 Nov 2026 21:00:00 GMT\r\n');
-  expect(dateLine(start + 1000)).toBe('date: Sun, 22 Nov 2026 21:00:01 GMT\r\n');
-  expect(dateLine(start)).toBe('date: Sun, 22 Nov 2026 21:00:00 GMT\r\n');
+test('the date is an IMF-fixdate, made once a second', async () => {
+  vi.useFakeTimers({ now: Date.UTC(2026, 10, 22, 21, 0, 0, 250) });
+  try {
+    vi.resetModules();
+    const { dateLine } = await import('../../../src/http/encoder.ts');
+    expect(dateLine()).toBe('date: Sun, 22 Nov 2026 21:00:00 GMT\r\n');
+    vi.advanceTimersByTime(749);
+    expect(dateLine()).toBe('date: Sun, 22 Nov 2026 21:00:00 GMT\r\n');
+    vi.advanceTimersByTime(1);
+    expect(dateLine()).toBe('date: Sun, 22 Nov 2026 21:00:01 GMT\r\n');
+    vi.advanceTimersByTime(60_000);
+    expect(dateLine()).toBe('date: Sun, 22 Nov 2026 21:01:01 GMT\r\n');
+  } finally {
+    vi.useRealTimers();
+  }
 });
