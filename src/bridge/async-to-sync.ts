@@ -15,7 +15,8 @@ export interface BridgedSyncApp extends SyncApp, Disposable, AsyncDisposable {
 /**
  * Runs an async app behind the sync contract, streaming both ways (ASGI, "WSGI Compatibility"). The app is loaded on a
  * thread of its own, from a reference: `asyncToSync('app.ts:app')`. The thread does not keep the process alive; dispose it
- * to shut the app's lifespan down.
+ * to shut the app's lifespan down. What the app throws outside of any call is logged; a thread that dies is started again,
+ * and its calls, and those that come meanwhile, throw GatewayError THREAD.
  *
  * A request body is asked for only when the app awaits receive(). While the calling thread is blocked in
  * wsgi.input.read for it, answers of the app wait.

@@ -23,6 +23,8 @@ export interface PoolBridgeOptions {
   readonly spare?: number;
   /** Requests that wait beyond those; one more is answered 503. 2048. */
   readonly backlog?: number;
+  /** How long calls under way may go on when the app is disposed of, in ms: 10 000. lifespan.shutdown cuts them at once. */
+  readonly grace?: number;
   readonly log?: Log;
 }
 
@@ -40,7 +42,7 @@ export function syncToAsync(
   app: SyncApp | AppSource | AppRef,
   options: InlineBridgeOptions & PoolBridgeOptions = {},
 ): AsyncApp {
-  const bridge = new Bridge((log) => executorFor(app, options, log), options.log ?? silent);
+  const bridge = new Bridge((log) => executorFor(app, options, log), options);
   const bridged: AsyncApp = (scope, receive, send) => {
     // Each scope comes with its own receive; send refuses what does not suit it.
     switch (scope.type) {
@@ -75,14 +77,16 @@ function executorFor(
 class Bridge {
   readonly #log: CallLog;
   readonly #make: () => Executor;
+  readonly #grace: number;
   #executor: Executor | null = null;
   #started: Promise<Executor> | null = null;
   /** Lifespans that are up: the last one to shut down ends the threads. */
   #lifespans = 0;
   #over = false;
 
-  constructor(make: (log: Log) => Executor, log: Log) {
+  constructor(make: (log: Log) => Executor, { log = silent, grace = 10_000 }: PoolBridgeOptions) {
     this.#log = new CallLog(log);
+    this.#grace = grace;
     this.#make = () => make(this.#log);
     this.#executor = this.#make(); // a wrong app is refused here
   }
@@ -116,18 +120,19 @@ class Bridge {
         await send({ type: 'lifespan.startup.complete' });
       } else if (type === 'lifespan.shutdown') {
         this.#lifespans -= 1;
-        if (this.#lifespans === 0) await this.close();
+        // The server has drained, or has cut what was left: nobody waits for these calls.
+        if (this.#lifespans === 0) await this.close(0);
         return send({ type: 'lifespan.shutdown.complete' });
       }
     }
   }
 
-  async close(): Promise<void> {
+  async close(grace: number = this.#grace): Promise<void> {
     this.#over = true;
     const executor = this.#executor;
     this.#executor = null;
     this.#started = null;
-    await executor?.close();
+    await executor?.close(grace);
   }
 
   /** Once, and again after a shutdown: an executor that was closed stays closed. */

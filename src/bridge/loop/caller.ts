@@ -1,7 +1,9 @@
 // Inside a blocked thread: a sync app that asks the loop thread, and waits for each piece of its answer.
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+
 import { Disconnected, GatewayError, HttpError } from '../../core/errors.ts';
 import { carry, revive } from '../../core/failure.ts';
-import { Mailbox } from '../../core/mailbox.ts';
+import { Mailbox, type MailboxHandle } from '../../core/mailbox.ts';
 import type { Environ, ResponseBody, StartResponse, SyncApp } from '../../sync/interface.ts';
 import { type ScopeData, scopeFromEnviron } from '../scope-from-environ.ts';
 import { BodyReader } from './body.ts';
@@ -19,13 +21,15 @@ type Answer = Extract<ThreadToCaller, { kind: 'answer' }>;
 
 /** This thread's mailbox, shared by its calls: more than one can be open where a sync app iterates two at once. */
 class Caller {
-  readonly #mailbox: Mailbox<ThreadToCaller, CallerToThread>;
+  #mailbox: Mailbox<ThreadToCaller, CallerToThread>;
+  readonly #lobby: MessagePort;
   readonly #timeout: number;
   readonly #inboxes = new Map<number, ThreadToCaller[]>();
   #calls = 0;
 
   constructor(given: CallerGiven) {
     this.#mailbox = new Mailbox(given);
+    this.#lobby = given.lobby;
     this.#timeout = given.timeout;
   }
 
@@ -37,6 +41,7 @@ class Caller {
       if (error instanceof HttpError) return refuse(error, startResponse);
       throw error;
     }
+    this.#reconnect();
     this.#calls += 1;
     const call = new BlockedCall(this, this.#calls, environ);
     return call.open(scope, startResponse);
@@ -62,7 +67,9 @@ class Caller {
     let end = performance.now() + this.#timeout;
     for (let pause = 1; ; pause = Math.min(2 * pause, longestPause)) {
       do {
-        const message = this.#inboxes.get(id)?.shift();
+        const inbox = this.#inboxes.get(id);
+        if (!inbox) throw ended();
+        const message = inbox.shift();
         if (message) return message;
       } while (this.#pull(0));
       const looked = performance.now();
@@ -77,13 +84,25 @@ class Caller {
     }
   }
 
+  /** To the thread that took the place of one that died, and took all of its calls with it. */
+  #reconnect(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#lobby);
+      if (!received) return;
+      this.#mailbox.close();
+      // LoopThread sent it.
+      this.#mailbox = new Mailbox(received.message as MailboxHandle);
+      this.#inboxes.clear();
+    }
+  }
+
   /** Waits for a message, whosever it is. */
   #pull(timeout: number): boolean {
     let message: ThreadToCaller | undefined;
     try {
       message = this.#mailbox.poll(timeout);
     } catch (error) {
-      throw new GatewayError('THREAD', 'Cannot get an answer: the loop thread has ended', { cause: error });
+      throw ended(error);
     }
     if (message) this.#inboxes.get(message.id)?.push(message);
     return message !== undefined;
@@ -99,6 +118,10 @@ type Sight = 'body' | 'slow client' | 'client' | 'nothing';
 /** A waiting thread looks after its client, or after its app, at growing intervals up to these, in ms. */
 const longestPause = 50;
 const longestRead = 10;
+
+function ended(cause?: unknown): GatewayError {
+  return new GatewayError('THREAD', 'Cannot get an answer: the loop thread has ended', { cause });
+}
 
 function silent(timeout: number): HttpError {
   return new HttpError(504, `Cannot get an answer: the async app sent nothing for ${timeout} ms`);

@@ -1,4 +1,6 @@
 // What the owner of a loop thread, the thread and its blocked callers say to each other.
+import type { MessagePort } from 'node:worker_threads';
+
 import type { Failure } from '../../core/failure.ts';
 import type { AppSource } from '../../core/load.ts';
 import type { Level } from '../../core/log.ts';
@@ -16,8 +18,11 @@ export interface LoopData {
 
 export type OwnerToThread =
   | { readonly kind: 'caller'; readonly handle: MailboxHandle }
-  /** Every call hears http.disconnect and has `grace` ms, then the lifespan is shut down, then the thread ends. */
-  | { readonly kind: 'close'; readonly grace: number };
+  /**
+   * Every call hears http.disconnect and has `grace` ms, or `deserted` ms once all callers have ended; then the lifespan is
+   * shut down, then the thread ends.
+   */
+  | { readonly kind: 'close'; readonly grace: number; readonly deserted: number };
 
 export type ThreadToOwner =
   | { readonly kind: 'ready' }
@@ -32,8 +37,10 @@ export type ThreadToOwner =
       readonly fields?: Readonly<Record<string, unknown>>;
     };
 
-/** What a caller is given: plain data, and a port to be transferred. */
+/** What a caller is given: plain data, and two ports to be transferred. */
 export interface CallerGiven extends MailboxHandle {
+  /** Brings a MailboxHandle whenever the thread was started again. */
+  readonly lobby: MessagePort;
   /** How long a caller waits for the app's next event, in milliseconds. */
   readonly timeout: number;
 }

@@ -4,7 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import { runHttp } from '../../async/http.ts';
 import type { AsyncApp, HttpScope, State } from '../../async/interface.ts';
 import { Lifespan } from '../../async/lifespan.ts';
-import { Disconnected, GatewayError, HttpError } from '../../core/errors.ts';
+import { asError, Disconnected, GatewayError, HttpError } from '../../core/errors.ts';
 import { carry } from '../../core/failure.ts';
 import { loadApp } from '../../core/load.ts';
 import type { Fields, Log } from '../../core/log.ts';
@@ -46,6 +46,7 @@ class Loop {
   readonly #lines = new Set<Line>();
   readonly #calls = new Map<Line, Map<number, LoopExchange>>();
   readonly #running = new Set<Promise<void>>();
+  #deserted: () => void = () => {};
 
   constructor(app: AsyncApp, state: State) {
     this.#app = app;
@@ -66,19 +67,25 @@ class Loop {
         this.#lines.delete(line);
         this.#calls.delete(line);
         for (const call of calls.values()) call.leave();
+        if (this.#lines.size === 0) this.#deserted();
       },
     );
   }
 
-  /** Every call hears that its client is gone; resolves when the apps have returned, or after `grace` ms. */
-  async leave(grace: number): Promise<void> {
+  /**
+   * Every call hears that its client is gone. Resolves when the apps have returned, after `grace` ms, or `deserted` ms
+   * after the last caller has ended.
+   */
+  async leave(grace: number, deserted: number): Promise<void> {
     for (const calls of this.#calls.values()) for (const call of calls.values()) call.leave();
-    let timer: NodeJS.Timeout | undefined;
+    const timers: NodeJS.Timeout[] = [];
     const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, grace);
+      timers.push(setTimeout(resolve, grace));
+      this.#deserted = () => timers.push(setTimeout(resolve, deserted));
     });
+    if (this.#lines.size === 0) this.#deserted();
     await Promise.race([Promise.all(this.#running), late]);
-    clearTimeout(timer);
+    timers.forEach(clearTimeout);
   }
 
   /** Wakes every caller that still waits. */
@@ -138,15 +145,31 @@ class Loop {
   }
 }
 
+/**
+ * What the app throws outside of any call (a timer, a promise that nobody awaits) is logged with its stack, and the thread
+ * lives on, as the server does that has the app on its own loop: other calls have no part in it.
+ */
+function surviveErrors(): void {
+  process.on('uncaughtException', (thrown: unknown, origin) => {
+    const error = asError(thrown);
+    if (error instanceof Disconnected)
+      log.debug('A send that nobody awaited met a closed connection', { error });
+    else if (origin === 'unhandledRejection')
+      log.error('A promise was rejected on the loop thread, and nobody handles it', { error });
+    else log.error('An error was thrown on the loop thread, outside of any call', { error });
+  });
+}
+
 /** Calls that came before the app was ready wait in their mailboxes. */
 async function main(data: LoopData): Promise<void> {
   writeAtOnce(); // the owner, through whom a thread's streams go, may be blocked on this thread
+  surviveErrors();
   const waiting: MailboxHandle[] = [];
   let connect = (handle: MailboxHandle): void => void waiting.push(handle);
-  let closing: (grace: number) => Promise<void> = async () => {};
+  let closing: (grace: number, deserted: number) => Promise<void> = async () => {};
   owner?.on('message', (message: OwnerToThread) => {
     if (message.kind === 'caller') connect(message.handle);
-    else void closing(message.grace).finally(() => process.exit(0));
+    else void closing(message.grace, message.deserted).finally(() => process.exit(0));
   });
 
   // Whether it is an async app shows when it is called: loadApp has seen a function.
@@ -157,8 +180,8 @@ async function main(data: LoopData): Promise<void> {
   process.on('exit', () => loop.hangUp());
   connect = (handle) => loop.connect(handle);
   waiting.forEach(connect);
-  closing = async (grace) => {
-    await loop.leave(grace);
+  closing = async (grace, deserted) => {
+    await loop.leave(grace, deserted);
     tell({ kind: 'leaving' });
     await lifespan.shutdown();
   };

@@ -253,17 +253,43 @@ test('an app that is silent for too long is a 504', async () => {
   expect(play(impatient, { path: '/hello' }).chunks).toEqual(['hello']);
 });
 
-for (const path of ['/exit', '/uncaught']) {
-  test(`[B-04] ${path}: the death of the loop thread is an error for the thread that it leaves blocked`, async () => {
-    const fragile = asyncToSync(`${file}:app`);
-    await fragile.ready;
-    const began = performance.now();
-    expect(play(fragile, { path }).error).toMatchObject({ code: 'THREAD' });
-    expect(play(fragile, { path: '/hello' }).error).toMatchObject({ code: 'THREAD' });
-    expect(performance.now() - began).toBeLessThan(2000);
-    await fragile[Symbol.asyncDispose]();
+for (const [path, answer, why] of [
+  ['/uncaught', 'thrown', 'nobody catches this'],
+  ['/unhandled', 'rejected', 'nobody handles this'],
+] as const) {
+  test(`[B-04] ${path}: what is thrown outside of any call is logged with its stack, and the thread lives on`, async () => {
+    log.clear();
+    expect(get(path)).toMatchObject({ chunks: [answer], ended: true, error: undefined });
+    const { level, fields } = await log.until(why);
+    expect(level).toBe('error');
+    expect(fields['error']).toMatchObject({ name: 'RangeError', message: why });
+    expect((fields['error'] as Error).stack).toContain('apps/async.ts');
+    expect(JSON.parse(get('/scope').chunks.join('')).state).toEqual({ startups: 1 });
   });
 }
+
+test('a disconnect that nobody awaits is no trouble', async () => {
+  log.clear();
+  expect(get('/forgets').chunks).toEqual(['forgotten']);
+  await log.until('nobody awaited');
+  expect(log.troubles).toEqual([]);
+  expect(get('/hello').chunks).toEqual(['hello']);
+});
+
+test('[B-04] the death of the loop thread is an error for the thread that it leaves blocked, until it runs again', async () => {
+  const own = new Recorder();
+  await using fragile = asyncToSync(`${file}:app`, { log: own });
+  await fragile.ready;
+  const open = fragile(...call('/drip'))[Symbol.iterator]();
+  const began = performance.now();
+  expect(play(fragile, { path: '/exit' }).error).toMatchObject({ code: 'THREAD' });
+  expect(play(fragile, { path: '/hello' }).error).toMatchObject({ code: 'THREAD' });
+  expect(performance.now() - began).toBeLessThan(2000);
+  await own.until('runs again');
+  expect(play(fragile, { path: '/hello' }).chunks).toEqual(['hello']);
+  // A call of the old thread does not wait for the new one.
+  expect(() => [...{ [Symbol.iterator]: () => open }]).toThrow(expect.objectContaining({ code: 'THREAD' }));
+});
 
 test('[B-04] an app that spins is a 504, and its thread is terminated at the close', async () => {
   const source = `${file}:app`;

@@ -4,12 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { asyncSource } from '../../../src/bridge/carry.ts';
-import { LoopThread } from '../../../src/bridge/loop/loop.ts';
+import { type LoopOptions, LoopThread } from '../../../src/bridge/loop/loop.ts';
+import { fromLoop } from '../../../src/bridge/loop/caller.ts';
 import { deferred } from '../../../src/core/deferred.ts';
 import { parseRef } from '../../../src/core/load.ts';
 import { Pool } from '../../../src/sync/threads/pool.ts';
 import { Recorder } from '../../support/recorder.ts';
 import { type Given, TestCall } from '../sync/carrier.ts';
+import { play } from './played.ts';
 import { randomOf } from './random.ts';
 
 const source = parseRef(`${fileURLToPath(new URL('./apps/async.ts', import.meta.url))}:app`);
@@ -20,8 +22,8 @@ interface Carried extends AsyncDisposable {
   readonly pool: Pool;
 }
 
-async function carried(threads: number): Promise<Carried> {
-  const loop = new LoopThread(source, { log, timeout: 5000 });
+async function carried(threads: number, options: LoopOptions = {}): Promise<Carried> {
+  const loop = new LoopThread(source, { log, timeout: 5000, ...options });
   const pool = new Pool(asyncSource(source), { threads, log, argument: () => loop.caller() });
   await Promise.all([loop.start(), pool.start()]);
   return {
@@ -114,22 +116,76 @@ for (const path of ['/nothing', '/start-only', '/half', '/throws-late']) {
   });
 }
 
-for (const [path, why] of [
-  ['/exit', 'exit code is 7'],
-  ['/uncaught', 'nobody catches this'],
-] as const) {
-  test(`[B-04] ${path}: the death of the loop thread fails every call, those to come too`, async () => {
-    await using other = await carried(2);
+for (const path of ['/exit', '/exhausts'] as const) {
+  test(`[B-04] ${path}: the death of the loop thread fails the calls under way; another takes its place`, async () => {
+    await using other = await carried(2, { resourceLimits: { maxOldGenerationSizeMb: 32 } });
+    log.clear();
     const open = run({ path: '/silent' }, other);
     const call = await run({ path }, other);
     expect(call.failure).toBeDefined();
     expect((await open).failure).toBeDefined();
-    await log.until(why);
+    await log.until(path === '/exit' ? 'exit code is 7' : 'memory limit');
     const began = performance.now();
     expect((await run({ path: '/hello' }, other)).failure).toBeDefined();
     expect(performance.now() - began).toBeLessThan(1000);
+    await log.until('runs again');
+    const calls = await Promise.all(Array.from({ length: 4 }, () => run({ path: '/slow' }, other)));
+    expect(calls.map(({ text }) => text)).toEqual(['slow', 'slow', 'slow', 'slow']);
+    expect(JSON.parse((await run({ path: '/scope' }, other)).text).state).toEqual({ startups: 1 });
   });
 }
+
+test('[B-04] a loop thread that cannot be started again is tried again', async () => {
+  const own = new Recorder();
+  await using loop = new LoopThread({ ...source, name: 'refusesAtTimes' }, { log: own });
+  const fragile = fromLoop(loop.caller().value);
+  await loop.start();
+  process.env['DUALGATE_TEST_AWAY'] = 'yes';
+  try {
+    expect(play(fragile, { path: '/exit' }).error).toMatchObject({ code: 'THREAD' });
+    const { fields } = await own.until('cannot be started again');
+    expect(fields['error']).toMatchObject({ code: 'APP_START' });
+  } finally {
+    delete process.env['DUALGATE_TEST_AWAY'];
+  }
+  expect(play(fragile, { path: '/hello' }).error).toMatchObject({ code: 'THREAD' });
+  await own.until('runs again');
+  expect(play(fragile, { path: '/hello' }).chunks).toEqual(['hello']);
+});
+
+test('a loop thread that waits to be started again can be closed', async () => {
+  const other = await carried(1);
+  log.clear();
+  await run({ path: '/exit' }, other);
+  await log.until('exit code is 7');
+  await other[Symbol.asyncDispose]();
+  expect(log.text).not.toContain('runs again');
+});
+
+test('a call that stays has the grace that the loop thread was given', async () => {
+  const other = await carried(1, { grace: 150 });
+  const call = new TestCall({ path: '/stays' });
+  const running = other.pool.run(call);
+  await call.first.promise;
+  const began = performance.now();
+  await other.loop.close();
+  expect(performance.now() - began).toBeGreaterThanOrEqual(140);
+  expect(performance.now() - began).toBeLessThan(900);
+  await running;
+  await other.pool.close(0);
+});
+
+test('a call whose callers have all ended has a moment', async () => {
+  const other = await carried(1);
+  const call = new TestCall({ path: '/stays' });
+  const running = other.pool.run(call);
+  await call.first.promise;
+  await other.pool.close(0);
+  await running;
+  const began = performance.now();
+  await other.loop.close();
+  expect(performance.now() - began).toBeLessThan(1500);
+});
 
 test('[B-04] a loop thread that is closed under calls fails them', async () => {
   await using other = await carried(2);

@@ -235,6 +235,35 @@ test('[B-05] calls that wait run on as many threads as there are', async () => {
   expect(took).toBeLessThan(1500);
 });
 
+test('a call that is stuck does not hold up lifespan.shutdown', async () => {
+  const app = syncToAsync(ref, { threads: 1 });
+  const asked = new Dialogue({ path: '/stuck' });
+  const sent: string[] = [];
+  const events = [async () => startup, () => asked.first.promise.then(() => shutdown)];
+  const receive = async () => (await events.shift()?.()) ?? expect.unreachable('nothing more comes');
+  const running = asked.with(app);
+  const lives = app(lifespan, receive, async ({ type }) => void sent.push(type));
+  await asked.first.promise;
+  const began = performance.now();
+  await lives;
+  expect(sent).toEqual(['lifespan.startup.complete', 'lifespan.shutdown.complete']);
+  expect(performance.now() - began).toBeLessThan(2000);
+  await running;
+  expect(asked.complete).toBe(false);
+});
+
+test('a call that is stuck has the grace of its pool when the app is disposed of', async () => {
+  const app = syncToAsync(ref, { threads: 1, grace: 200 });
+  const asked = new Dialogue({ path: '/stuck' });
+  const running = asked.with(app);
+  await asked.first.promise;
+  const began = performance.now();
+  await app[Symbol.asyncDispose]();
+  expect(performance.now() - began).toBeGreaterThanOrEqual(190);
+  expect(performance.now() - began).toBeLessThan(2000);
+  await running;
+});
+
 test('a full backlog is answered 503 with Retry-After', async () => {
   await using app = syncToAsync(ref, { threads: 1, spare: 0, backlog: 1 });
   await new Dialogue({ path: '/hello' }).with(app);

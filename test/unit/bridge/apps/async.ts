@@ -1,5 +1,6 @@
 // An async app of many behaviours, one a path, for the tests of the bridge that carries it.
 import type { AsyncApp, HttpScope, Receive, Send } from '../../../../src/async/interface.ts';
+import { Disconnected } from '../../../../src/core/errors.ts';
 
 type Behaviour = (scope: HttpScope, receive: Receive<'http'>, send: Send) => Promise<void>;
 
@@ -167,10 +168,28 @@ const behaviours: Record<string, Behaviour> = {
   async '/exit'() {
     process.exit(7);
   },
-  async '/uncaught'() {
+  /** Once it has answered, a timer throws, or a promise is rejected that nobody handles. */
+  async '/uncaught'(_scope, _receive, send) {
     setTimeout(() => {
-      throw new Error('nobody catches this');
+      throw new RangeError('nobody catches this');
     });
+    await answer(send, 'thrown');
+  },
+  async '/unhandled'(_scope, _receive, send) {
+    void Promise.reject(new RangeError('nobody handles this'));
+    await answer(send, 'rejected');
+  },
+  async '/forgets'(_scope, _receive, send) {
+    void Promise.reject(new Disconnected());
+    await answer(send, 'forgotten');
+  },
+  async '/exhausts'() {
+    const all: number[][] = [];
+    for (;;) all.push(new Array(100_000).fill(1.5));
+  },
+  async '/stays'(_scope, _receive, send) {
+    await send(start());
+    await send(body('staying', true));
     await new Promise(() => {});
   },
   /** One letter a step: what the app does is its caller's choice. */
@@ -227,4 +246,10 @@ const missing: Behaviour = async (_scope, _receive, send) => {
 export const refuses: AsyncApp = async (_scope, receive, send) => {
   await receive();
   await send({ type: 'lifespan.startup.failed', message: 'no database' });
+};
+
+/** An app whose database is away at times: a thread has the variables as they are when it starts. */
+export const refusesAtTimes: AsyncApp = (scope, receive, send) => {
+  const away = scope.type === 'lifespan' && process.env['DUALGATE_TEST_AWAY'] === 'yes';
+  return (away ? refuses : app)(scope, receive, send);
 };

@@ -120,6 +120,11 @@ const behaviours: Record<string, Behaviour> = {
     };
     return { *[Symbol.iterator]() { yield bytes('fine'); }, close }; // biome-ignore format: one line
   },
+  *'/stuck'(_environ, startResponse) {
+    startResponse('200 OK', plain);
+    yield bytes('stuck');
+    sleep(60_000);
+  },
   *'/waits'(environ, startResponse) {
     startResponse('200 OK', plain);
     yield bytes('waiting');
