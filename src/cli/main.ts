@@ -1,5 +1,6 @@
 // The command: finds the subcommand, prints what went wrong in one line, and ends with its exit code.
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 import { asError, GatewayError } from '../core/errors.ts';
 import { writeWhole } from '../core/stdio.ts';
@@ -70,12 +71,16 @@ function version(): string {
 
 function inOneLine(error: Error): string {
   const named = error instanceof GatewayError ? error.message : `${error.name}: ${error.message}`;
-  return named.replace(/\s*\n\s*/g, ' ');
+  const missing = 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
+  const remedy = missing ? `: run npm ci in ${fileURLToPath(new URL('../../', import.meta.url))}` : '';
+  return `${named.replace(/\s*\n\s*/g, ' ')}${remedy}`;
 }
 
 /** With its stack, and those of its causes. */
 function inFull(error: Error): string {
-  const cause = error.cause === undefined ? '' : `\ncaused by ${inFull(asError(error.cause))}`;
+  // asError() makes an error of anything else, with that as its cause again
+  const { cause: reason } = error;
+  const cause = reason instanceof Error ? `\ncaused by ${inFull(reason)}` : '';
   return `${error.stack ?? inOneLine(error)}${cause}`;
 }
 

@@ -17,7 +17,23 @@ export async function serveCommand(argv: readonly string[]): Promise<number> {
   const app = oneApp(rest);
   const config = settle(flags);
   const log = logFor(config);
-  return runUntilStopped(() => serve(app, { ...config, log }), log);
+  const served = sayWhoEndsIt(app);
+  try {
+    return await runUntilStopped(() => serve(app, { ...config, log }).finally(served), log);
+  } finally {
+    served();
+  }
+}
+
+/** An app may end the process while it is loaded: that is said, until the returned function is called. */
+function sayWhoEndsIt(app: string): () => void {
+  const say = (code: number): void => {
+    const why = `it ended the process, with exit code ${code}, before it was served`;
+    writeWhole(2, `dualgate: Cannot load "${app}": ${why}\n`);
+    process.exitCode = 3;
+  };
+  process.once('exit', say);
+  return () => process.off('exit', say);
 }
 
 function oneApp([app, ...more]: readonly string[]): string {

@@ -1,9 +1,11 @@
 // 'app.ts:app' to what it exports.
 import { existsSync, statSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 
+import { deferred } from './deferred.ts';
 import { asError, GatewayError } from './errors.ts';
+import { oneLine } from './place.ts';
 import { registerTypeScript } from './transpile.ts';
 
 /** Where an app is: `app.ts:app`, `app.mjs` (then `app`, else `default`), or a file: URL with `#name`. */
@@ -21,6 +23,9 @@ export interface AppSource {
 }
 
 export type AnyApp = (...args: never[]) => unknown;
+
+/** How long a module may take to load, its factory included, ms. */
+const patience = 60_000;
 
 const endings = ['.ts', '.mts', '.js', '.mjs'];
 
@@ -48,10 +53,33 @@ export function parseRef(ref: AppRef, options: { factory?: boolean; directory?: 
 }
 
 /**
- * Imports the module and finds the export; calls it with `argument` where it is a factory.
- * Throws GatewayError APP_LOAD, whose message is one line and whose cause is what the module threw.
+ * Imports the module and finds the export; calls it with `argument` where it is a factory. Throws GatewayError APP_LOAD,
+ * whose message is one line and whose cause is what the module threw; also where it is not there within `timeout` ms.
  */
-export async function loadApp(source: AppSource, argument?: unknown): Promise<AnyApp> {
+export function loadApp(source: AppSource, argument?: unknown, timeout: number = patience): Promise<AnyApp> {
+  return inTime(source, timeout, find(source, argument));
+}
+
+/** Nothing keeps an await alive that waits for nothing: Node would end without a word (exit code 13). */
+async function inTime(source: AppSource, timeout: number, loading: Promise<AnyApp>): Promise<AnyApp> {
+  const late = deferred<never>();
+  const idle = (): void => {
+    const why = 'it awaits something that never comes: nothing is left that could end its loading';
+    late.reject(failure(source, why));
+  };
+  const timer = setTimeout(() => {
+    late.reject(failure(source, `it took longer than ${timeout / 1000} s`));
+  }, timeout).unref();
+  process.once('beforeExit', idle);
+  try {
+    return await Promise.race([loading, late.promise]);
+  } finally {
+    clearTimeout(timer);
+    process.off('beforeExit', idle);
+  }
+}
+
+async function find(source: AppSource, argument: unknown): Promise<AnyApp> {
   const module = await importModule(source);
   const name = source.name ?? (module['app'] === undefined ? 'default' : 'app');
   const found = module[name];
@@ -63,7 +91,7 @@ export async function loadApp(source: AppSource, argument?: unknown): Promise<An
     throw failure(source, `its export "${name}" is ${describe(found)}, an app is a function`);
   }
   // A function of unknown parameters: kind.ts or the executor looks at it further.
-  if (!source.factory) return found as AnyApp;
+  if (!source.factory) return noClass(source, found as AnyApp, `export "${name}" is`);
   return made(source, name, found as (argument: unknown) => unknown, argument);
 }
 
@@ -76,7 +104,7 @@ async function importModule(source: AppSource): Promise<Record<string, unknown>>
   try {
     return await import(source.url);
   } catch (error) {
-    throw failure(source, `it threw ${oneLine(error)}`, error);
+    throw failure(source, `it threw ${await oneLine(error, source.url)}`, error);
   }
 }
 
@@ -90,13 +118,19 @@ async function made(
   try {
     app = await factory(argument);
   } catch (error) {
-    throw failure(source, `its factory "${name}" threw ${oneLine(error)}`, error);
+    throw failure(source, `its factory "${name}" threw ${await oneLine(error, source.url)}`, error);
   }
   if (typeof app !== 'function') {
     throw failure(source, `its factory "${name}" returned ${describe(app)}, an app is a function`);
   }
   // As above: checked by whoever runs it.
-  return app as AnyApp;
+  return noClass(source, app as AnyApp, `factory "${name}" returned`);
+}
+
+/** A class is a function that can never be called. */
+function noClass(source: AppSource, app: AnyApp, where: string): AnyApp {
+  if (!/^class\b/.test(Function.prototype.toString.call(app))) return app;
+  throw failure(source, `its ${where} a class, an app is a function: export a bound method of an instance`);
 }
 
 function fileOf(path: string, ref: AppRef): string {
@@ -120,19 +154,6 @@ function failure(source: AppSource, why: string, cause?: unknown): GatewayError 
     `Cannot load "${source.shown}": ${why}`,
     cause === undefined ? undefined : { cause },
   );
-}
-
-/** An error in one line: its name, its message, and the first place in somebody's file. */
-function oneLine(thrown: unknown): string {
-  const error = asError(thrown);
-  const message = `${error.name}: ${error.message}`.replace(/\s*\n\s*/g, ' ');
-  const place = /(file:\/\/[^\s)]+:\d+:\d+)/.exec(error.stack ?? '')?.[1];
-  return place?.startsWith('file:') ? `${message} (${placeOf(place)})` : message;
-}
-
-function placeOf(place: string): string {
-  const [, url = '', at = ''] = /^(.*?)(:\d+:\d+)$/.exec(place) ?? [];
-  return `${fileURLToPath(url)}${at}`;
 }
 
 function describe(value: unknown): string {

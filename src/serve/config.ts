@@ -2,7 +2,16 @@
 import { GatewayError } from '../core/errors.ts';
 import { isBind } from '../http/bind.ts';
 import { nearest } from './nearest.ts';
-import { type Config, durations, type Setting, type Settled, shown, sizes, table } from './settings.ts';
+import {
+  type Config,
+  durations,
+  longest,
+  type Setting,
+  type Settled,
+  shown,
+  sizes,
+  table,
+} from './settings.ts';
 
 type Value = string | number | boolean;
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -46,7 +55,10 @@ const parsers: Readonly<Record<Setting['type'], Parser>> = {
   count: (text, { most = 1e9 }) =>
     /^\d{1,9}$/.test(text) && Number(text) <= most ? Number(text) : undefined,
   size: (text) => inBase(text, /^(\d{1,15}(?:\.\d{1,3})?)\s*(b|[kmg]i?b?)?$/i, sizes, 'B'),
-  duration: (text) => inBase(text, /^(\d{1,9}(?:\.\d{1,3})?)\s*(ms|s|m|h)?$/, durations, 's'),
+  duration: (text, { most = longest }) => {
+    const ms = inBase(text, /^(\d{1,12}(?:\.\d{1,3})?)\s*(ms|s|m|h)?$/, durations, 's');
+    return ms !== undefined && ms <= most ? ms : undefined;
+  },
 };
 
 const words: ReadonlyMap<string, boolean> = new Map([
@@ -112,8 +124,8 @@ function expected(row: Setting, place: 'text' | 'code'): string {
       return place === 'code' ? `it is bytes${example}` : 'it is a size, such as 16MiB, 512KiB or bytes';
     case 'duration':
       return place === 'code'
-        ? `it is milliseconds${example}`
-        : 'it is a time, such as 10s, 500ms or seconds';
+        ? `it is milliseconds, ${row.most ?? longest} at most${example}`
+        : `it is a time, ${shown(row, row.most ?? longest)} at most, such as 10s, 500ms or seconds`;
     case 'address':
       return 'it is HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH';
     default:

@@ -102,7 +102,8 @@ const builders: Readonly<Record<Carrier, (order: Order) => Gate>> = {
 /** The pool starts with the lifespan, so that the server listens only when its threads are ready. */
 function asyncOverThreads(order: Order): Gate {
   const { threads, config, log } = order;
-  const app = syncToAsync(sourceOf(order), { threads, backlog: config.queue, log });
+  // When it is disposed of, the server has let its requests finish, or cut them.
+  const app = syncToAsync(sourceOf(order), { threads, backlog: config.queue, log, grace: 0 });
   const server = new AsyncServer(app, { ...asyncOptions(order), lifespan: 'on' });
   return {
     listen: (bind) => server.listen(bind),
@@ -141,7 +142,7 @@ function threadsOverLoop(order: Order): Gate {
     },
     close: async (grace) => {
       await server.close(grace);
-      await loop.close();
+      await loop.close(afterwards(grace ?? order.config.grace));
     },
   };
 }
@@ -156,8 +157,13 @@ function syncOptions({ threads, config, log }: Order): SyncServerOptions {
   return { threads, backlog: queue, maxBody, grace, log, limits: { maxBody } };
 }
 
+/** What calls get to end by themselves, in ms, when the server is closed: nobody waits for them any more. */
+function afterwards(grace: number): number {
+  return Math.min(grace, 500);
+}
+
 function loopOptions({ config, log }: Order): LoopOptions {
-  return { lifespan: config.lifespan, log };
+  return { lifespan: config.lifespan, log, grace: afterwards(config.grace) };
 }
 
 function syncFunction({ subject }: Order): Extract<Known, { kind: 'sync' }>['app'] {

@@ -1,5 +1,6 @@
 // An app, served in this process: serve() is the front door, in code and for the command.
 import type { AsyncApp } from '../async/interface.ts';
+import { GatewayError } from '../core/errors.ts';
 import { type AnyApp, type AppRef, type AppSource, loadApp, parseRef } from '../core/load.ts';
 import { createLog, type Log } from '../core/log.ts';
 import type { SyncApp } from '../sync/interface.ts';
@@ -7,7 +8,7 @@ import { startAccessLog } from './access-log.ts';
 import { settle } from './config.ts';
 import { callsHere, type Gate, gateFor, nameOf, planFor, type Subject } from './gate.ts';
 import { article, knownApp } from './kind.ts';
-import type { Config, Settled } from './settings.ts';
+import { type Config, longest, type Settled } from './settings.ts';
 
 export interface ServeOptions extends Config {
   /** Takes the lines that would go to standard error; logLevel and logFormat then say nothing. */
@@ -47,8 +48,17 @@ export async function serve(app: SyncApp | AsyncApp | AppRef, options: ServeOpti
     return { url, carrier, close, [Symbol.asyncDispose]: () => close() };
   } catch (error) {
     await close(0);
-    throw error;
+    throw named(error, subject);
   }
+}
+
+/** A thread that ended while it loaded the app knows its number, not the app. */
+function named(thrown: unknown, { shown }: Subject): unknown {
+  if (!(thrown instanceof GatewayError) || thrown.message.includes(shown)) return thrown;
+  const [, what] = /(thread \d+ has ended.*)$/s.exec(thrown.message) ?? [];
+  if (what === undefined) return thrown;
+  const message = `Cannot load "${shown}": its ${what}, before the app was served`;
+  return new GatewayError('APP_LOAD', message, { cause: thrown });
 }
 
 export function logFor({ logLevel, logFormat }: Settled): Log {
@@ -58,7 +68,7 @@ export function logFor({ logLevel, logFormat }: Settled): Log {
 function closer(gate: Gate, config: Settled, stopAccessLog: () => void): (grace?: number) => Promise<void> {
   let closing: Promise<void> | undefined;
   return (grace = config.grace) => {
-    closing ??= gate.close(grace).finally(stopAccessLog);
+    closing ??= gate.close(Math.min(grace, longest)).finally(stopAccessLog);
     return closing;
   };
 }

@@ -11,7 +11,7 @@ export interface Setting {
   readonly type: 'address' | 'choice' | 'switch' | 'count' | 'size' | 'duration';
   readonly choices?: readonly string[];
   readonly default?: string | number | boolean;
-  /** A count's largest value. */
+  /** A count's or a duration's largest value. */
   readonly most?: number;
   /** How --help calls the value. */
   readonly value?: string;
@@ -19,6 +19,9 @@ export interface Setting {
   readonly help: string;
   readonly group: 'What is served' | 'Where and how' | 'Limits' | 'Log';
 }
+
+/** A duration's largest value, 24 days in ms: beyond 2^31 ms Node's timers go off at once. */
+export const longest = 2_073_600_000;
 
 export const settings = [
   {
@@ -107,6 +110,7 @@ export const settings = [
     variable: 'DUALGATE_GRACE',
     type: 'duration',
     default: 10000,
+    most: 2073600000,
     value: 'TIME',
     help: 'How long running requests may take to finish after SIGINT or SIGTERM, before they are cut',
     group: 'Limits',

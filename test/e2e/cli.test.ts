@@ -1,6 +1,8 @@
 // The command, as real processes: four combinations, stopping, errors in one line, help.
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -138,6 +140,20 @@ describe('stopping', () => {
     expect(await command.exit()).toBe(0);
   });
 
+  test.each([
+    ['blocked.ts', ['--server', 'async', '--interface', 'sync']],
+    ['waiting.ts', ['--server', 'sync']],
+  ])('--grace holds behind a bridge too: %s', async (app, flags) => {
+    const args = ['serve', `test/e2e/apps/${app}`, '--grace', '100ms', ...flags, ...quick];
+    await using command = new Command(args);
+    const response = await fetch(`${await command.listening()}/forever`);
+    const began = performance.now();
+    command.kill('SIGTERM');
+    await expect(response.text()).rejects.toThrow();
+    expect(await command.exit()).toBe(0);
+    expect(performance.now() - began).toBeLessThan(4000);
+  });
+
   test('what an app throws outside of a request is logged, and the server lives on', async () => {
     await using command = new Command(['serve', waiting, ...quick]);
     const url = await command.listening();
@@ -224,6 +240,42 @@ describe('what goes wrong is one line', () => {
       3,
       /^dualgate: Cannot load ".*broken\.ts": it threw TypeError: this module is broken in two lines/,
     ],
+    [
+      'a module that waits for nothing',
+      ['serve', 'test/e2e/apps/unsettled.ts:app'],
+      3,
+      /^dualgate: Cannot load ".*unsettled\.ts:app": it awaits something that never comes: nothing is left that could end its loading$/,
+    ],
+    [
+      'one on threads',
+      ['serve', 'test/e2e/apps/unsettled.ts:app', '--interface', 'sync'],
+      3,
+      /^dualgate: Cannot load ".*unsettled\.ts:app": it awaits something that never comes/,
+    ],
+    [
+      'a module that ends the process',
+      ['serve', 'test/e2e/apps/leaving.ts:app'],
+      3,
+      /^dualgate: Cannot load ".*leaving\.ts:app": it ended the process, with exit code 7, before it was served$/,
+    ],
+    [
+      'one that ends its thread',
+      ['serve', 'test/e2e/apps/leaving.ts:app', '--interface', 'sync'],
+      3,
+      /^dualgate: Cannot load ".*leaving\.ts:app": .*thread \d.* with exit code 7/,
+    ],
+    [
+      'one that ends its thread behind the loop',
+      ['serve', 'test/e2e/apps/leaving.ts:app', '--interface', 'sync', '--server', 'async'],
+      3,
+      /^dualgate: Cannot load ".*leaving\.ts:app": .*thread \d.* with exit code 7/,
+    ],
+    [
+      'a class on threads',
+      ['serve', 'test/e2e/apps/classy.ts', '--interface', 'sync'],
+      3,
+      /^dualgate: Cannot load ".*classy\.ts": its export "default" is a class, an app is a function/,
+    ],
     ['a startup that fails', ['serve', 'test/e2e/apps/refusing.ts'], 3, /there is no database/],
     [
       'a startup that fails behind threads',
@@ -270,7 +322,26 @@ describe('what goes wrong is one line', () => {
     expect(command.stderr).toMatch(
       /^dualgate: GatewayError: Cannot load [\s\S]*\n {4}at [\s\S]*caused by TypeError: this module/,
     );
+    await using odd = new Command(['serve', 'test/e2e/apps/thrower.mjs', '--log-level', 'debug']);
+    expect(await odd.exit()).toBe(3);
+    expect(odd.stderr).toMatch(/^dualgate: GatewayError: Cannot load ".*": it threw "oh dear"\n {4}at /);
   });
+});
+
+test('without its packages the command says what to do', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'dualgate-bare-'));
+  try {
+    for (const folder of ['bin', 'src', 'package.json']) {
+      cpSync(folder, join(root, folder), { recursive: true });
+    }
+    await using command = new Command(['serve', 'app.mjs'], { cwd: root, root });
+    expect(await command.exit()).toBe(3);
+    expect(command.stderr).toBe(
+      `dualgate: Cannot start: the package tsx is missing: run npm ci in ${realpathSync(root)}\n`,
+    );
+  } finally {
+    rmSync(root, { recursive: true });
+  }
 });
 
 describe('help and version', () => {

@@ -1,10 +1,10 @@
 // The command as a user runs it: a child process, its two streams, its exit code, and a deadline on every wait.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const bin = fileURLToPath(new URL('../../bin/dualgate.js', import.meta.url));
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const home = fileURLToPath(new URL('../../', import.meta.url));
 
 /** How long a wait may take, in milliseconds. */
 const patience = 20_000;
@@ -15,6 +15,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** With a channel to this process. */
   readonly ipc?: boolean;
+  /** Where dualgate is: this one by default. */
+  readonly root?: string;
 }
 
 export class Command implements AsyncDisposable {
@@ -24,9 +26,10 @@ export class Command implements AsyncDisposable {
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], { env = {}, cwd = root, ipc = false }: CommandOptions = {}) {
+  constructor(args: readonly string[], options: CommandOptions = {}) {
+    const { env = {}, cwd = home, ipc = false, root = home } = options;
     const clean = Object.entries(process.env).filter(([name]) => !/^(DUALGATE|NODE_|VITEST)/.test(name));
-    this.#child = spawn(process.execPath, [bin, ...args], {
+    this.#child = spawn(process.execPath, [join(root, 'bin/dualgate.js'), ...args], {
       cwd,
       env: { ...Object.fromEntries(clean), DUALGATE_SOURCE: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],

@@ -54,6 +54,7 @@ test.each([
   ['--grace', '2m', 120_000],
   ['--grace', '1h', 3_600_000],
   ['--grace', '0', 0],
+  ['--grace', '576h', 2_073_600_000],
   ['--max-body', '1024', 1024],
   ['--max-body', '16MiB', 16 * 2 ** 20],
   ['--max-body', '16M', 16 * 2 ** 20],
@@ -69,9 +70,22 @@ test.each([
 });
 
 test.each([
-  ['--grace', 'soon', 'Cannot read --grace "soon": it is a time, such as 10s, 500ms or seconds'],
-  ['--grace', '-1', 'Cannot read --grace "-1": it is a time, such as 10s, 500ms or seconds'],
-  ['--grace', '10 parsecs', 'Cannot read --grace "10 parsecs": it is a time, such as 10s, 500ms or seconds'],
+  [
+    '--grace',
+    'soon',
+    'Cannot read --grace "soon": it is a time, 576h at most, such as 10s, 500ms or seconds',
+  ],
+  [
+    '--grace',
+    '600h',
+    'Cannot read --grace "600h": it is a time, 576h at most, such as 10s, 500ms or seconds',
+  ],
+  ['--grace', '-1', 'Cannot read --grace "-1": it is a time, 576h at most, such as 10s, 500ms or seconds'],
+  [
+    '--grace',
+    '10 parsecs',
+    'Cannot read --grace "10 parsecs": it is a time, 576h at most, such as 10s, 500ms or seconds',
+  ],
   [
     '--max-body',
     '5 apples',
@@ -87,6 +101,9 @@ test.each([
 });
 
 test('a bad variable is named', () => {
+  expect(() => settle({}, { DUALGATE_GRACE: '2147484' })).toThrow(
+    'Cannot read DUALGATE_GRACE "2147484": it is a time, 576h at most, such as',
+  );
   expect(() => settle({}, { DUALGATE_THREADS: 'many' })).toThrow(
     'Cannot read DUALGATE_THREADS "many": it is a whole number, 0 to 512',
   );
@@ -97,7 +114,9 @@ test.each([
   [{ zyzzyva: 4 }, 'Unknown option "zyzzyva": there are interface, factory,'],
   [{ threads: '4' }, 'Cannot take threads "4": it is a whole number, 0 to 512'],
   [{ threads: -1 }, 'Cannot take threads -1: it is a whole number, 0 to 512'],
-  [{ grace: '10s' }, 'Cannot take grace "10s": it is milliseconds, such as 10000'],
+  [{ grace: '10s' }, 'Cannot take grace "10s": it is milliseconds, 2073600000 at most, such as 10000'],
+  [{ grace: 2 ** 31 }, 'Cannot take grace 2147483648: it is milliseconds, 2073600000 at most, such as 10000'],
+  [{ grace: Number.POSITIVE_INFINITY }, 'Cannot take grace Infinity: it is milliseconds'],
   [{ maxBody: Number.NaN }, 'Cannot take maxBody NaN: it is bytes, such as 1073741824'],
   [{ server: 'wsgi' }, 'Cannot take server "wsgi": it is one of auto, sync, async'],
   [{ accessLog: 'off' }, 'Cannot take accessLog "off": it is true or false'],

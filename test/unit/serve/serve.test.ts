@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 import type { AsyncApp } from '../../../src/async/interface.ts';
+import { deferred } from '../../../src/core/deferred.ts';
 import type { Fields, Log } from '../../../src/core/log.ts';
 import { serve } from '../../../src/index.ts';
 import type { SyncApp } from '../../../src/sync/interface.ts';
@@ -49,6 +50,25 @@ test('close() is safe to call twice, and frees the port', async () => {
   await Promise.all([served.close(), served.close()]);
   await served[Symbol.asyncDispose]();
   await expect(fetch(served.url)).rejects.toThrow();
+});
+
+test('close(Infinity) lets a request finish: a grace beyond what a timer can hold does not cut at once', async () => {
+  const { promise: finish, resolve: go } = deferred();
+  const { promise: inside, resolve: enter } = deferred();
+  const waiting: AsyncApp = async (scope, receive, send) => {
+    await asyncApp(scope, receive, async (event) => {
+      enter();
+      await finish;
+      await send(event);
+    });
+  };
+  await using served = await serve(waiting, { ...quiet, logLevel: 'silent', lifespan: 'off' });
+  const text = fetch(`${served.url}/late`).then((response) => response.text());
+  await inside;
+  const closing = served.close(Number.POSITIVE_INFINITY);
+  setTimeout(go, 50); // a timer of 1 ms, as an overflow is, would have cut it by then
+  expect(await text).toBe('async /late');
+  await closing;
 });
 
 test('a port in use rejects with LISTEN, and leaves nothing open', async () => {

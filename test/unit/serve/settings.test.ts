@@ -1,7 +1,7 @@
 // The settings table: its rows are whole, and no two share a name, a flag or a variable.
 import { expect, test } from 'vitest';
 
-import { settingOf, shown, table } from '../../../src/serve/settings.ts';
+import { longest, settingOf, shown, table } from '../../../src/serve/settings.ts';
 
 test('names, flags and variables are unique, and spelled alike', () => {
   const flags = table.flatMap((row) => row.flags);
@@ -19,6 +19,13 @@ test('a choice has choices, and its default is one of them', () => {
   for (const row of table.filter((one) => one.type === 'choice')) {
     expect(row.choices?.length, row.name).toBeGreaterThan(1);
     expect(row.choices).toContain(row.default);
+  }
+});
+
+test('a duration has a largest value, which fits into a timer', () => {
+  expect(longest).toBeLessThan(2 ** 31 - 60_000);
+  for (const row of table.filter((one) => one.type === 'duration')) {
+    expect(row.most, row.name).toBe(longest);
   }
 });
 

@@ -1,0 +1,2 @@
+// A class, which is no app.
+export default class App {}

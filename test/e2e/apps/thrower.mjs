@@ -1,0 +1,2 @@
+// A module that throws what is no error.
+throw 'oh dear';
