@@ -1,4 +1,5 @@
 // The one tree of errors: every one has a code, and says what, where and what to do.
+import { inspect, types } from 'node:util';
 
 /** What each code means; printed in docs/reference/errors.md. A code is never reused. */
 export const codes = {
@@ -54,7 +55,33 @@ export class Disconnected extends GatewayError {
   }
 }
 
-/** Whatever was thrown, as an Error. */
+/** Whatever was thrown, as an Error whose name, message and stack are texts. Never throws, whatever they are. */
 export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(`Thrown: ${String(thrown)}`, { cause: thrown });
+  if (look(() => thrown instanceof Error) !== true) return new Error(`Thrown: ${textOf(thrown)}`);
+  // instanceof has said so, or a proxy claims it
+  const error = thrown as Error;
+  const [name, message, stack] = (['name', 'message', 'stack'] as const).map((key) => look(() => error[key]));
+  const sound = typeof name === 'string' && typeof message === 'string' && typeof stack === 'string';
+  if (sound && !types.isProxy(error)) return error;
+  const cause = look(() => error.cause);
+  const tame = new Error(textOf(message), cause === undefined ? {} : { cause });
+  tame.name = typeof name === 'string' ? name : 'Error';
+  if (typeof stack === 'string') tame.stack = stack;
+  return tame;
+}
+
+/** What an app's getter or proxy gives; undefined where it throws, for that says nothing about the error it belongs to. */
+export function look<T>(get: () => T): T | undefined {
+  try {
+    return get();
+  } catch {
+    return undefined;
+  }
+}
+
+const brief = { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 10, maxStringLength: 200 };
+
+function textOf(value: unknown): string {
+  const shown = (): string => (typeof value === 'object' ? inspect(value, brief) : String(value));
+  return look(shown) ?? 'something that cannot be shown';
 }

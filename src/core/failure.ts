@@ -1,5 +1,14 @@
 // An error as plain data that crosses a thread, and the error again: class name, message, cause, and both sides' stacks.
-import { asError, type Code, ContractError, codes, Disconnected, GatewayError, HttpError } from './errors.ts';
+import {
+  asError,
+  type Code,
+  ContractError,
+  codes,
+  Disconnected,
+  GatewayError,
+  HttpError,
+  look,
+} from './errors.ts';
 
 export interface Failure {
   readonly name: string;
@@ -13,19 +22,35 @@ export interface Failure {
 /** How many causes of causes are carried. */
 const depth = 8;
 
+/** Never throws, and what it gives can be cloned, whatever an app throws: a getter that fails is left out. */
 export function carry(thrown: unknown, left: number = depth): Failure {
   const error = asError(thrown);
   const extra: Record<string, string | number | boolean> = {};
-  for (const [key, value] of Object.entries(error)) {
-    if (key !== 'name' && ['string', 'number', 'boolean'].includes(typeof value)) extra[key] = value;
+  for (const key of look(() => Object.keys(error)) ?? []) {
+    const value: unknown = look(() => Reflect.get(error, key));
+    if (key !== 'name' && isPlain(value)) extra[key] = value;
   }
+  const name = textOr('Error', () => error.name);
+  const message = textOr('', () => error.message);
+  const stack = textOr(`${name}: ${message}`, () => error.stack);
+  const cause = look(() => error.cause);
   return {
-    name: error.name,
-    message: error.message,
-    stack: error.stack ?? `${error.name}: ${error.message}`,
+    name,
+    message,
+    stack,
     extra,
-    ...(error.cause !== undefined && left > 0 && { cause: carry(error.cause, left - 1) }),
+    ...(cause !== undefined && left > 0 && { cause: carry(cause, left - 1) }),
   };
+}
+
+function isPlain(value: unknown): value is string | number | boolean {
+  return ['string', 'number', 'boolean'].includes(typeof value);
+}
+
+/** A getter may give one thing when asError looks, and another now. */
+function textOr(otherwise: string, get: () => unknown): string {
+  const value = look(get);
+  return typeof value === 'string' ? value : otherwise;
 }
 
 /**

@@ -5,8 +5,10 @@ import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { HttpError } from '../core/errors.ts';
+import { asError, HttpError } from '../core/errors.ts';
+import { Blocks } from './blocks.ts';
 import type { Call } from './call.ts';
+import { BodyLost } from './failure.ts';
 import type { Source } from './input.ts';
 
 export interface SpoolOptions {
@@ -23,7 +25,7 @@ export class Spool implements Source {
   readonly ready = true;
   readonly #memory: number;
   readonly #maxBody: number;
-  #pieces: Uint8Array[] = [];
+  readonly #blocks = new Blocks();
   #held = 0;
   #total = 0;
   #file: FileHandle | null = null;
@@ -35,7 +37,7 @@ export class Spool implements Source {
     this.#maxBody = maxBody;
   }
 
-  /** Reads the whole body. Throws what Call.read throws, HttpError 413, and what the file system throws. */
+  /** Reads the whole body. Throws what Call.read throws, HttpError 413, and BodyLost where the file system has no room (507) or fails (500). */
   async fill(call: Pick<Call, 'read'>): Promise<void> {
     for (let more = true; more; ) {
       const next = await call.read();
@@ -45,7 +47,7 @@ export class Spool implements Source {
       if (this.#total > this.#maxBody) {
         throw new HttpError(413, `The request body is larger than ${this.#maxBody} bytes`);
       }
-      this.#pieces.push(next.body);
+      this.#blocks.push(next.body);
       this.#held += next.body.length;
       if (this.#held > this.#memory) await this.#flush();
     }
@@ -54,28 +56,26 @@ export class Spool implements Source {
 
   next(): Uint8Array | null {
     if (this.#file) return this.#fromFile(this.#file);
-    return this.#pieces.shift() ?? null;
+    return this.#blocks.shift() ?? null;
   }
 
   /** Safe to call twice. */
   async close(): Promise<void> {
-    this.#pieces = [];
+    this.#blocks.takeAll();
     const file = this.#file;
     this.#file = null;
     await file?.close();
   }
 
   async #flush(): Promise<void> {
-    this.#file ??= await openUnnamed();
-    const file = this.#file;
-    const pieces = this.#pieces;
-    this.#pieces = [];
+    const size = this.#held;
     this.#held = 0;
-    let size = 0;
-    for (const piece of pieces) size += piece.length;
-    const { bytesWritten } = await file.writev(pieces, this.#written);
-    if (bytesWritten !== size) {
-      throw new HttpError(507, `The request body does not fit into "${tmpdir()}": free some space there`);
+    try {
+      this.#file ??= await openUnnamed();
+      const { bytesWritten } = await this.#file.writev(this.#blocks.takeAll(), this.#written);
+      if (bytesWritten !== size) throw noRoom();
+    } catch (error) {
+      throw asLost(error);
     }
     this.#written += size;
   }
@@ -88,6 +88,19 @@ export class Spool implements Source {
     this.#read += got;
     return got === 0 ? null : block.subarray(0, got);
   }
+}
+
+function noRoom(cause?: unknown): BodyLost {
+  return new BodyLost(507, `The request body does not fit into "${tmpdir()}": free some space there`, {
+    cause,
+  });
+}
+
+function asLost(error: unknown): BodyLost {
+  if (error instanceof BodyLost) return error;
+  const { code, message }: NodeJS.ErrnoException = asError(error);
+  if (code === 'ENOSPC' || code === 'EDQUOT') return noRoom(error);
+  return new BodyLost(500, `The request body cannot be kept in "${tmpdir()}": ${message}`, { cause: error });
 }
 
 /** Unlinked as soon as it is open: it goes away with its descriptor, also when the process is killed. */

@@ -8,6 +8,7 @@ import type { Call } from '../call.ts';
 import { failCall, logFailure } from '../failure.ts';
 import type { ResponseHeaders, StatusLine } from '../interface.ts';
 import { decodeHead, encodeEnviron } from './heads.ts';
+import type { Early } from './early.ts';
 import { Intake, type IntakeOwner } from './intake.ts';
 import { inFlag, outFlag, type Slots, state } from './slots.ts';
 
@@ -17,8 +18,8 @@ export interface Depot {
   readonly log: Log;
   /** The slot is free again. */
   release(slot: number): void;
-  /** A body that was handed over as it came is in, or of no interest any more. */
-  fed(): void;
+  /** The places for calls whose body is still on its way. */
+  readonly early: Early;
   /** `thread 3` */
   laneOf(thread: number): string;
 }
@@ -51,11 +52,12 @@ export class Delivery implements IntakeOwner {
     this.call = call;
     this.#depot = depot;
     this.#slots = depot.slots;
-    this.intake = call.length === 0 ? null : new Intake(call, depot.slots, this);
+    this.intake = call.length === 0 ? null : new Intake(call, depot.slots, depot.early, this);
   }
 
-  fed(): void {
-    this.#depot.fed();
+  /** Nobody waits for an answer any more. */
+  get over(): boolean {
+    return this.#over;
   }
 
   /** Resolves when the answer is complete, or cut, and the app has ended. */
@@ -103,8 +105,12 @@ export class Delivery implements IntakeOwner {
     return this.#slot === slot && this.#slots.get(slot, 'generation') === generation;
   }
 
+  /** Is that thread at it, or was it, and something of what it said may be missing? */
   runsOn(thread: number): boolean {
-    return this.#slot !== none && this.#slots.get(this.#slot, 'state') === state.running + thread;
+    if (this.#slot === none) return false;
+    const now = this.#slots.get(this.#slot, 'state');
+    if (now === state.done) return this.#slots.get(this.#slot, 'thread') === thread;
+    return now === state.running + thread;
   }
 
   /** From now on it hears when the client goes; false where it did already. Not from the start: most calls are over before the next sweep. */

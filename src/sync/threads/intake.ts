@@ -1,74 +1,90 @@
 // A request body on its way into a slot: awaited before, poured in when a slot is there, fed as the app takes it.
 import { type Deferred, deferred } from '../../core/deferred.ts';
 import { asError, Disconnected, HttpError } from '../../core/errors.ts';
+import { Blocks } from '../blocks.ts';
 import type { Call } from '../call.ts';
+import type { Early, Guest } from './early.ts';
 import { inFlag, outFlag, type Slots } from './slots.ts';
 
 export interface IntakeOwner {
   /** The client left half way. */
   leave(): void;
-  /** A body that was hurried is in, or of no interest any more. */
-  fed(): void;
 }
 
 type Piece = Awaited<ReturnType<Call['read']>>;
 
 const none = -1;
 
-export class Intake {
+export class Intake implements Guest {
   /** The body is read only when the app asks for it, because the client waits for `100 Continue`. */
   readonly lazy: boolean;
   /** What the carrier said of a body that is malformed, late or too large. */
   error: Error | null = null;
   readonly #call: Call;
   readonly #slots: Slots;
+  readonly #early: Early;
   readonly #owner: IntakeOwner;
   #slot = none;
-  /** What was read and is not in the ring yet; the first piece from #offset on. */
-  #pieces: Uint8Array[] = [];
+  /** What was read and is not in the ring yet: #piece from #offset on, then the blocks. */
+  readonly #blocks = new Blocks();
+  #piece: Uint8Array | undefined;
   #offset = 0;
   #more: boolean;
   #feeding = false;
   /** A read that has not come back yet: there is one at a time. */
   #reading: Promise<Piece> | null = null;
   #collecting: Deferred<null> | null = null;
-  #hurried = false;
+  /** It has a place among the early ones, or waits for one. */
+  #applied = false;
+  #admitted = false;
   #room: (() => void) | null = null;
 
-  constructor(call: Call, slots: Slots, owner: IntakeOwner) {
+  constructor(call: Call, slots: Slots, early: Early, owner: IntakeOwner) {
     this.#call = call;
     this.#slots = slots;
+    this.#early = early;
     this.#owner = owner;
     this.#more = call.length !== 0;
     this.lazy = this.#more && call.environ['HTTP_EXPECT']?.toLowerCase() === '100-continue';
   }
 
-  /** Reads the body to its end, up to `limit` bytes, or until it is hurried. Throws as Call.read. */
+  /**
+   * Until the body is whole, or has a place among the early ones: it applies for one when it has `limit` bytes, and reads
+   * as many again while it waits, in case that is all; then its client waits too. Throws as Call.read.
+   */
   async collect(limit: number): Promise<void> {
-    if (!this.#more || this.lazy) return;
-    this.#collecting = deferred();
-    for (let held = 0; this.#more && held < limit; ) {
-      const piece = await Promise.race([this.#read(), this.#collecting.promise]);
+    const collecting = deferred<null>();
+    this.#collecting = collecting;
+    for (let held = 0; this.#more; ) {
+      if (this.lazy || held >= limit) this.#apply();
+      if (this.#admitted) break;
+      const reads = !this.lazy && held < 2 * limit;
+      const piece = await (reads ? Promise.race([this.#read(), collecting.promise]) : collecting.promise);
       if (!piece) break;
       held += piece.body.length;
       this.#keep(piece);
     }
     this.#collecting = null;
+    if (!this.#more) this.#leaveEarly();
   }
 
-  /** Ends collect() before its time; true where it was at it. */
-  hurry(): boolean {
-    if (!this.#collecting || this.#hurried) return false;
-    this.#hurried = true;
-    this.#collecting.resolve(null);
-    return true;
+  /** Where it is still being collected, it need not be whole any more. */
+  hurry(): void {
+    if (this.#collecting) this.#apply();
+  }
+
+  admit(): void {
+    this.#admitted = true;
+    this.#collecting?.resolve(null);
   }
 
   /** Pours what is there into a free slot; gives the flags that it begins with. */
   fill(slot: number): number {
     this.#slot = slot;
     if (this.lazy) return inFlag.lazy;
-    return this.#pour() && !this.#more ? inFlag.end : 0;
+    if (!this.#pour() || this.#more) return 0;
+    this.#leaveEarly();
+    return inFlag.end;
   }
 
   /** The slot may be claimed from now on: what is missing follows. */
@@ -88,9 +104,11 @@ export class Intake {
   /** Nobody reads it any more. Safe to call twice. */
   stop(): void {
     this.#slot = none;
-    this.#pieces = [];
+    this.#piece = undefined;
+    this.#blocks.takeAll();
     this.#goOn();
-    this.#countFed();
+    this.#collecting?.resolve(null);
+    this.#leaveEarly();
   }
 
   async #feed(): Promise<void> {
@@ -111,7 +129,7 @@ export class Intake {
       }
       slots.add(this.#slot, 'inFlags', inFlag.end);
       slots.ring(this.#slot);
-      this.#countFed();
+      this.#leaveEarly();
     } catch (error) {
       // Once nobody reads it any more, a broken body is no news.
       if (this.#slot !== none) this.#break(asError(error));
@@ -129,20 +147,21 @@ export class Intake {
 
   #keep({ body, more }: Piece): void {
     this.#reading = null;
-    if (body.length > 0) this.#pieces.push(body);
+    if (body.length > 0) this.#blocks.push(body);
     this.#more = more;
   }
 
   /** Puts into the ring what there is room for; true where all is in. */
   #pour(): boolean {
     const ring = this.#slots.in(this.#slot);
-    for (let piece = this.#pieces[0]; piece; piece = this.#pieces[0]) {
-      this.#offset += ring.put(piece, this.#offset);
-      if (this.#offset < piece.length) return false;
-      this.#pieces.shift();
+    for (;;) {
+      this.#piece ??= this.#blocks.shift();
+      if (!this.#piece) return true;
+      this.#offset += ring.put(this.#piece, this.#offset);
+      if (this.#offset < this.#piece.length) return false;
+      this.#piece = undefined;
       this.#offset = 0;
     }
-    return true;
   }
 
   async #roomInRing(): Promise<void> {
@@ -172,11 +191,16 @@ export class Intake {
     this.#slots.set(this.#slot, 'inStatus', error instanceof HttpError ? error.status : 500);
     this.#slots.add(this.#slot, 'inFlags', inFlag.broken);
     this.#slots.ring(this.#slot);
-    this.#countFed();
+    this.#leaveEarly();
   }
 
-  #countFed(): void {
-    if (this.#hurried) this.#owner.fed();
-    this.#hurried = false;
+  #apply(): void {
+    this.#applied = true;
+    this.#early.apply(this);
+  }
+
+  #leaveEarly(): void {
+    if (this.#applied) this.#early.leave(this);
+    this.#applied = false;
   }
 }

@@ -10,6 +10,7 @@ import type { Call, Executor } from '../call.ts';
 import { failCall } from '../failure.ts';
 import { Crew } from './crew.ts';
 import { type Depot, Delivery } from './delivery.ts';
+import { Early } from './early.ts';
 import type { FromThread } from './messages.ts';
 import { Slots } from './slots.ts';
 
@@ -38,9 +39,9 @@ const sweepEvery = 25;
 
 /**
  * An executor on threads. No call is bound to a thread before that thread takes it, so one that is stuck holds up only
- * itself. A body is awaited to its end or up to 64 KiB before a thread takes the call; one that takes longer than a moment
- * is handed over as it comes, but only so many that half of the threads are left for others: slow uploads hold no more.
- * A pool of one thread hands over none.
+ * itself. A body is awaited before a thread takes the call. One that takes longer than a moment or fills 64 KiB, or that
+ * the client sends only when it is asked for, is handed over as it comes; but only so many at once that half of the threads
+ * are left for others, and the rest wait for one of those places. A pool of one thread hands over none that is merely slow.
  */
 export class Pool implements Executor {
   readonly multithread: boolean;
@@ -49,9 +50,6 @@ export class Pool implements Executor {
   readonly #log: Log;
   readonly #depot: Depot;
   readonly #backlog: number;
-  /** Calls in a slot whose body is still on its way, and how many there may be. */
-  #early = 0;
-  readonly #maxEarly: number;
   readonly #lane: string | undefined;
   /** The delivery in each slot, and the slots that have none. */
   readonly #at: Array<Delivery | undefined>;
@@ -82,7 +80,6 @@ export class Pool implements Executor {
     this.#at = new Array(threads + Math.max(0, spare));
     this.#free = Array.from(this.#at.keys()).reverse();
     this.#backlog = backlog;
-    this.#maxEarly = threads > 1 ? Math.ceil(threads / 2) : 0;
     this.#log = log;
     this.#lane = lane;
     this.#depot = {
@@ -90,9 +87,7 @@ export class Pool implements Executor {
       log,
       release: (slot) => this.#release(slot),
       laneOf: (thread) => this.laneOf(thread),
-      fed: () => {
-        this.#early -= 1;
-      },
+      early: new Early(Math.max(1, Math.floor(threads / 2))),
     };
     this.#crew = new Crew({
       source,
@@ -118,7 +113,7 @@ export class Pool implements Executor {
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepEvery).unref();
     try {
       if (delivery.intake) await delivery.intake.collect(ringSize);
-      if (this.#place(delivery)) await delivery.settled;
+      if (!delivery.over && this.#place(delivery)) await delivery.settled;
     } catch (error) {
       failCall(call, call.environ, asError(error), this.#log);
     }
@@ -235,7 +230,7 @@ export class Pool implements Executor {
   #sweep(): void {
     for (const delivery of this.#open) {
       if (delivery.watch()) continue;
-      if (this.#early < this.#maxEarly && delivery.intake?.hurry()) this.#early += 1;
+      if (this.multithread) delivery.intake?.hurry();
     }
     if (this.#open.length > 0 || !this.#sweeper) return;
     clearInterval(this.#sweeper);

@@ -44,7 +44,7 @@ export const word = {
   headLength: 19,
   /** The thread sleeps on the bell. */
   waiting: 20,
-  /** Which thread it was; for traced calls. */
+  /** Which thread it was; to be believed when the state is done. */
   thread: 21,
 } as const;
 

@@ -81,10 +81,8 @@ function serve(slots: Slots, slot: number, app: SyncApp, { index, lane }: Thread
     return;
   }
   const timed = (slots.get(slot, 'inFlags') & inFlag.traced) !== 0;
-  if (timed) {
-    slots.set(slot, 'thread', index);
-    slots.times[slots.time(slot)] = performance.timeOrigin + performance.now();
-  }
+  slots.set(slot, 'thread', index);
+  if (timed) slots.times[slots.time(slot)] = performance.timeOrigin + performance.now();
   const input = new Input(new SlotSource(slots, slot, () => mark(slots, slot)));
   const generation = slots.get(slot, 'generation');
   let request: unknown;

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 
 import { carry, restore, revive } from '../../../src/core/failure.ts';
-import { ContractError, Disconnected, GatewayError, HttpError } from '../../../src/core/errors.ts';
+import { asError, ContractError, Disconnected, GatewayError, HttpError } from '../../../src/core/errors.ts';
 
 const across = (error: unknown): Error => revive(structuredClone(carry(error)));
 
@@ -74,4 +74,37 @@ test('others are errors of the same name, and what is no error becomes one', () 
   const circle = new Error('Around');
   circle.cause = circle;
   expect(back(circle).message).toBe('Around');
+});
+
+test('what was thrown and is no error has no cause: itself least of all', () => {
+  for (const thrown of [null, undefined, 0, 'text', { code: 1 }, Symbol('s')]) {
+    expect(carry(thrown)).not.toHaveProperty('cause');
+    expect(asError(thrown).cause).toBeUndefined();
+  }
+  expect(asError({ code: 1 }).message).toBe('Thrown: { code: 1 }');
+  expect(carry(new Error('x', { cause: null })).cause?.message).toBe('Thrown: null');
+});
+
+const refuse = (): never => {
+  throw new Error('Not to be looked at');
+};
+test.each([
+  ['a message that is an object', Object.assign(new Error(), { message: { f() {} } })],
+  ['a name that is a symbol', Object.assign(new Error('x'), { name: Symbol('odd') })],
+  ['a stack that throws', Object.defineProperty(new Error('x'), 'stack', { get: refuse })],
+  ['a stack that is a function', Object.defineProperty(new Error('x'), 'stack', { value: refuse })],
+  ['a cause that throws', Object.defineProperty(new Error('x'), 'cause', { get: refuse })],
+  ['a property that throws', Object.defineProperty(new Error('x'), 'y', { get: refuse, enumerable: true })],
+  [
+    'a proxy that throws',
+    new Proxy(new Error('x'), { get: refuse, getPrototypeOf: refuse, ownKeys: refuse }),
+  ],
+  ['no prototype', Object.create(null)],
+  ['a text that throws', { toString: refuse, [Symbol.toPrimitive]: refuse }],
+])('an error with %s crosses, and throws nothing', (_, thrown) => {
+  const failure = carry(new Error('Above', { cause: thrown }));
+  expect(structuredClone(failure)).toEqual(failure);
+  for (const one of [asError(thrown), back(thrown)]) {
+    expect([typeof one.name, typeof one.message, typeof one.stack]).toEqual(['string', 'string', 'string']);
+  }
 });

@@ -1,11 +1,14 @@
 // Calls on this thread's own event loop.
+import { openSync } from 'node:fs';
+import { devNull, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { deferred } from '../../../src/core/deferred.ts';
 import { HttpError } from '../../../src/core/errors.ts';
-import type { Log } from '../../../src/core/log.ts';
+import { createLog, type Fields, type Log } from '../../../src/core/log.ts';
 import { Inline, type InlineOptions } from '../../../src/sync/inline.ts';
 import type {
   Environ,
@@ -14,7 +17,7 @@ import type {
   StartResponse,
   SyncApp,
 } from '../../../src/sync/interface.ts';
-import { app as many } from './apps/many.ts';
+import { hostile, app as many } from './apps/many.ts';
 import { type Given, TestCall } from './carrier.ts';
 
 async function run(app: SyncApp, given: Given = {}, options: InlineOptions = {}): Promise<TestCall> {
@@ -61,6 +64,40 @@ test.each([
     expect(Buffer.compare(call.body, Buffer.concat(body))).toBe(0);
   },
 );
+
+test('[W-38] a hundred thousand pieces of one byte are read in about the time of one that is large', async () => {
+  const from = performance.now();
+  const call = await run(many, { method: 'POST', path: '/count', body: pieces(100_000, 1) });
+  expect(call.text).toBe('100000');
+  expect(performance.now() - from).toBeLessThan(1_500);
+});
+
+test.each(Object.keys(hostile))(
+  '[W-83] an app that throws what cannot be looked at (%s): one line in the log, and 500',
+  async (query) => {
+    const lines: string[] = [];
+    const seen = createLog({ format: 'json', fd: openSync(devNull, 'w') });
+    const add = (line: string, fields?: Fields): void => {
+      seen.error(line, fields);
+      lines.push(line);
+    };
+    const log: Log = { level: 'debug', debug: add, info: add, warn: add, error: add };
+    const call = await run(many, { path: '/throw-hostile', query }, { log });
+    expect(call.failure).toMatchObject({ code: 'HTTP', status: 500 });
+    expect(lines).toEqual(['The app failed on GET "/throw-hostile"']);
+  },
+);
+
+test('a body that cannot be kept in a file: the log says that, and not that the app failed', async () => {
+  vi.stubEnv('TMPDIR', join(tmpdir(), 'there-is-no-such-folder'));
+  const lines: string[] = [];
+  const add = (line: string): void => void lines.push(line);
+  const log: Log = { level: 'debug', debug: add, info: add, warn: add, error: add };
+  const given = { method: 'POST', path: '/count', body: pieces(20, 100_000) };
+  const call = await run(many, given, { log }).finally(() => vi.unstubAllEnvs());
+  expect(call.failure).toMatchObject({ status: 500, cause: { code: 'ENOENT' } });
+  expect(lines).toEqual(['The request body could not be kept for POST "/count"']);
+});
 
 test('a body beyond the limit is refused with 413, and the app is not called', async () => {
   let called = false;

@@ -1,5 +1,6 @@
 // One app of many behaviours for the tests of the pool: the path says which.
 import process from 'node:process';
+import { inspect } from 'node:util';
 
 import type { Environ, ResponseBody, StartResponse } from '../../../../src/sync/interface.ts';
 import { sleep } from '../../../../src/sync/sleep.ts';
@@ -99,6 +100,9 @@ const behaviours: Record<string, Behaviour> = {
   '/throw'() {
     throw new RangeError('The app has a fault');
   },
+  '/throw-hostile'(environ) {
+    throw hostile[environ.QUERY_STRING]?.();
+  },
   *'/throw-late'(_environ, startResponse) {
     startResponse('200 OK', plain());
     yield bytes('some');
@@ -147,6 +151,24 @@ const behaviours: Record<string, Behaviour> = {
     return Promise.resolve([]) as unknown as ResponseBody;
   },
 };
+
+/** Things to throw that do not like to be looked at, nor to be cloned. */
+export const hostile: Record<string, () => unknown> = {
+  message: () => Object.assign(new Error(), { message: { f() {} } }),
+  name: () => Object.assign(new Error('named'), { name: Symbol('odd') }),
+  stack: () => Object.defineProperty(new Error('unstacked'), 'stack', { get: refuse }),
+  cause: () => Object.defineProperty(new Error('uncaused'), 'cause', { get: refuse }),
+  property: () => Object.defineProperty(new Error('has one'), 'extra', { get: refuse, enumerable: true }),
+  proxy: () => new Proxy(new Error('behind'), { get: refuse, getPrototypeOf: refuse, ownKeys: refuse }),
+  text: () => ({ toString: refuse, [Symbol.toPrimitive]: refuse, [inspect.custom]: refuse }),
+  bare: () => Object.create(null),
+  symbol: () => Symbol('thrown'),
+  null: () => null,
+};
+
+function refuse(): never {
+  throw new Error('Not to be looked at');
+}
 
 /** A body without an end, whose close() is told. */
 class Forever implements ResponseBody {

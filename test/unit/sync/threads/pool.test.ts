@@ -7,6 +7,7 @@ import { parseRef } from '../../../../src/core/load.ts';
 import type { Log } from '../../../../src/core/log.ts';
 import { subscribe, type TraceEvent } from '../../../../src/core/trace.ts';
 import { Pool, type PoolOptions } from '../../../../src/sync/threads/pool.ts';
+import { hostile } from '../apps/many.ts';
 import { type Given, TestCall } from '../carrier.ts';
 
 const many = new URL('../apps/many.ts', import.meta.url).href;
@@ -154,6 +155,39 @@ describe('four threads', () => {
     await Promise.all(running);
   });
 
+  test.each([
+    ['than the ring', { body: [new Uint8Array(70_000)] }],
+    ['than anything: its client waits for 100 Continue', { headers: { expect: '100-continue' } }],
+  ])('four uploads that stop half way leave threads to others, also ones larger %s', async (_, given) => {
+    const never = deferred<Uint8Array>();
+    const body = [...('body' in given ? given.body : []), never.promise];
+    const slow = Array.from(
+      { length: 4 },
+      () => new TestCall({ method: 'POST', path: '/count', length: 1_000_000, ...given, body }),
+    );
+    const running = slow.map((call) => pool.run(call));
+    await Promise.all(Array.from({ length: 4 }, () => run(pool, '/sleep', { query: '20' })));
+    expect((await run(pool, '/hello')).ended).toBe(true);
+    never.resolve(new Uint8Array(5));
+    await Promise.all(running);
+    expect(new Set(slow.map((call) => call.text))).toEqual(new Set([String('body' in given ? 70_005 : 5)]));
+  });
+
+  test('a large upload that is whole while it waits for a place goes the way of the small ones', async () => {
+    const never = deferred<Uint8Array>();
+    const slow = Array.from(
+      { length: 4 },
+      () => new TestCall({ method: 'POST', path: '/count', body: [new Uint8Array(70_000), never.promise] }),
+    );
+    const running = slow.map((call) => pool.run(call));
+    const whole = await run(pool, '/count', { method: 'POST', body: pieces(10, 10_000) });
+    expect(whole.text).toBe('100000');
+    for (const call of slow) call.leave();
+    await Promise.all(running);
+    const after = await run(pool, '/count', { method: 'POST', body: pieces(30, 10_000) });
+    expect(after.text).toBe('300000');
+  });
+
   test('[W-70] write() comes before the iterable', async () => {
     expect((await run(pool, '/write')).text).toBe('one two three');
   });
@@ -221,6 +255,15 @@ describe('four threads', () => {
     expect(lines.all).toContain('The app failed on GET "/throw"');
   });
 
+  test.each(Object.keys(hostile))(
+    '[W-83] an app that throws what cannot be looked at or cloned (%s): 500, and the thread lives',
+    async (query) => {
+      const call = await run(pool, '/throw-hostile', { query });
+      expect(call.failure).toMatchObject({ code: 'HTTP', status: 500 });
+      expect(lines.all.filter((line) => line.includes('has ended'))).toEqual([]);
+    },
+  );
+
   test('[W-83] an app that throws late: what came before is sent, and no end', async () => {
     const call = await run(pool, '/throw-late');
     expect(call.text).toBe('some');
@@ -230,7 +273,7 @@ describe('four threads', () => {
 
   test('[W-72] a promise is refused by name, and the thread lives on', async () => {
     const call = await run(pool, '/promise');
-    expect(call.failure).toMatchObject({ code: 'CONTRACT', clause: 'W-72' });
+    expect(call.failure).toMatchObject({ status: 500, cause: { code: 'CONTRACT', clause: 'W-72' } });
     expect(call.failure?.message).toContain('looks like an async app');
   });
 
@@ -384,7 +427,7 @@ describe('a thread that dies', () => {
   test('process.exit ends its own call only, and the thread is replaced', async () => {
     const others = Array.from({ length: 30 }, () => run(pool, '/sleep', { query: '5' }));
     const call = await run(pool, '/exit', { query: '7' });
-    expect(call.failure?.code).toBe('THREAD');
+    expect(call.failure).toMatchObject({ status: 500, cause: { code: 'THREAD' } });
     expect(call.failure?.message).toMatch(/^The thread \d has ended with exit code 7$/);
     for (const other of await Promise.all(others)) expect(other.ended).toBe(true);
     const lanes = await Promise.all(Array.from({ length: 2 }, () => run(pool, '/sleep', { query: '1500' })));
@@ -395,7 +438,7 @@ describe('a thread that dies', () => {
     const call = await run(pool, '/exit-late');
     expect(call.text).toBe('some');
     expect(call.ended).toBe(false);
-    expect(call.failure?.code).toBe('THREAD');
+    expect(call.failure).toMatchObject({ status: 500, cause: { code: 'THREAD' } });
   });
 
   test('an uncaught error is logged with its message, and the next call is served', async () => {
@@ -407,7 +450,7 @@ describe('a thread that dies', () => {
 
   test('out of memory ends the thread, not the process', async () => {
     const call = await run(pool, '/memory');
-    expect(call.failure?.code).toBe('THREAD');
+    expect(call.failure).toMatchObject({ status: 500, cause: { code: 'THREAD' } });
     expect(call.failure?.message).toMatch(/memory/);
     expect((await run(pool, '/hello')).ended).toBe(true);
   });
