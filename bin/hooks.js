@@ -48,23 +48,34 @@ export function isTypeScript(url) {
 export async function transpile(url) {
   const path = new URL(url);
   const text = await readFile(path, 'utf8');
-  const service = esbuild(directory);
-  clearTimeout(idle);
-  const { code } = await service.transform(text, {
+  const options = {
     loader: url.endsWith('x') ? 'tsx' : 'ts',
     format: 'esm',
     target: 'node20',
     sourcemap: 'inline',
     sourcesContent: false,
     sourcefile: url,
-  });
-  clearTimeout(idle);
-  idle = setTimeout(() => service.stop(), 2000).unref();
+  };
+  const { code } = await using((service) => service.transform(text, options));
   return code;
 }
 
-/** esbuild is a process of its own: it ends when nobody has needed it for a moment, and comes again when somebody does. */
+let busy = 0;
 let idle;
+
+/** esbuild is a process of its own: it ends when nobody has needed it for a moment, and comes again when somebody does. */
+export async function using(work) {
+  const service = esbuild(directory);
+  busy += 1;
+  clearTimeout(idle);
+  try {
+    return await work(service);
+  } finally {
+    busy -= 1;
+    // Only when nothing is under way: what a stopped service was asked is never answered.
+    if (busy === 0) idle = setTimeout(() => service.stop(), 2000).unref();
+  }
+}
 
 /** The esbuild that tsx brings: ours, or that of the project in `from`. Throws where there is none. */
 export function esbuild(from = directory) {

@@ -28,6 +28,7 @@ interface HooksModule {
   isTypeScript(url: string): boolean;
   transpile(url: string): Promise<string>;
   esbuild(directory: string): Esbuild;
+  using<T>(work: (esbuild: Esbuild) => Promise<T>): Promise<T>;
 }
 
 const root = new URL('../../', import.meta.url);
@@ -78,18 +79,20 @@ async function load(): Promise<HooksModule | null> {
 async function tableOf(hooks: HooksModule, entries: readonly string[]): Promise<Record<string, string>> {
   let files: string[];
   try {
-    const { metafile } = await hooks.esbuild(process.cwd()).build({
-      entryPoints: entries.map((url) => fileURLToPath(url)),
-      absWorkingDir: '/',
-      outdir: '/unused',
-      bundle: true,
-      write: false,
-      metafile: true,
-      platform: 'node',
-      format: 'esm',
-      logLevel: 'silent',
-      plugins: [{ name: 'graph', setup }],
-    });
+    const { metafile } = await hooks.using((esbuild) =>
+      esbuild.build({
+        entryPoints: entries.map((url) => fileURLToPath(url)),
+        absWorkingDir: '/',
+        outdir: '/unused',
+        bundle: true,
+        write: false,
+        metafile: true,
+        platform: 'node',
+        format: 'esm',
+        logLevel: 'silent',
+        plugins: [{ name: 'graph', setup }],
+      }),
+    );
     files = Object.keys(metafile.inputs).map((path) => pathToFileURL(`/${path}`).href);
   } catch {
     // A module that esbuild cannot read: the thread's own import reports it, with file and line.
