@@ -14,14 +14,14 @@ const running = await Promise.all(
   ),
 );
 
-for (const { name, served } of running) {
-  const text = await (await fetch(served.url)).text();
-  console.log(`${name.padEnd(29)} ${served.url}  ${text.trim().replaceAll('\n', ', ')}`);
-}
-console.log('Ctrl-C ends all four');
-
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     void Promise.all(running.map(({ served }) => served.close()));
   });
 }
+
+for (const { name, served } of running) {
+  const text = await (await fetch(served.url)).text();
+  console.log(`${name.padEnd(29)} ${served.url}  ${text.trim().replaceAll('\n', ', ')}`);
+}
+console.log('Ctrl-C ends all four');
