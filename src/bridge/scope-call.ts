@@ -1,10 +1,9 @@
 // Scope, receive and send as one call of a sync app: what an executor needs, on any async server.
-import { STATUS_CODES } from 'node:http';
-
 import type { HttpResponseStart, HttpScope, Receive, Send, SendEvent } from '../async/interface.ts';
 import { noBytes, utf8 } from '../core/bytes.ts';
 import { deferred } from '../core/deferred.ts';
 import { Disconnected, type GatewayError, HttpError } from '../core/errors.ts';
+import { reasonOf } from '../core/status.ts';
 import type { Call } from '../sync/call.ts';
 import type { EnvironData, ResponseHeaders, StatusLine } from '../sync/interface.ts';
 import { environFromScope } from './environ-from-scope.ts';
@@ -105,7 +104,7 @@ export class ScopeCall implements Call {
   }
 
   async #answer(status: number): Promise<void> {
-    const body = utf8(`${status} ${STATUS_CODES[status] ?? 'Error'}\n`);
+    const body = utf8(`${status} ${reasonOf(status)}\n`);
     await this.#send({
       type: 'http.response.start',
       status,

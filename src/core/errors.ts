@@ -55,6 +55,12 @@ export class Disconnected extends GatewayError {
   }
 }
 
+/** Whatever was thrown, as an error of ours: itself where it is one, else the cause of one. */
+export function asGateway(thrown: unknown): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  return new GatewayError('HTTP', asError(thrown).message, { cause: thrown });
+}
+
 /** Whatever was thrown, as an Error whose name, message and stack are texts. Never throws, whatever they are. */
 export function asError(thrown: unknown): Error {
   if (look(() => thrown instanceof Error) !== true) return new Error(`Thrown: ${textOf(thrown)}`);

@@ -61,10 +61,6 @@ export class Answer {
     return this.framed || this.#scheduled;
   }
 
-  get over(): boolean {
-    return this.#over;
-  }
-
   /** Bytes of the body that the app has given. */
   get bytes(): number {
     return this.#sent;

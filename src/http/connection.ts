@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { ByteString } from '../core/bytes.ts';
-import { asError, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
+import { asError, asGateway, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { publish, traced } from '../core/trace.ts';
 import { addressOf } from './address.ts';
@@ -370,10 +370,4 @@ export class Connection implements Wire, Deadlined {
 
 function flushAnswer(answer: Answer): void {
   answer.flush();
-}
-
-function asGateway(error: unknown): GatewayError {
-  return error instanceof GatewayError
-    ? error
-    : new GatewayError('HTTP', asError(error).message, { cause: error });
 }

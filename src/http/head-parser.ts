@@ -171,8 +171,8 @@ function note(fields: FramingFields, name: string, value: ByteString): void {
   }
 }
 
-/** Not complete: fine below the limits. */
-function unfinished(bytes: Buffer, start: number, end: number, limits: Limits): null {
+/** Not complete: fine below the limits; beyond them 414 where not even the request line ended, else 431. */
+export function unfinished(bytes: Buffer, start: number, end: number, limits: Limits): null {
   if (end - start <= limits.maxHead) return null;
   if (!bytes.includes('\r\n', start, 'latin1')) {
     throw new HttpError(414, `Cannot read the head: its request line is longer than ${limits.maxHead} bytes`);

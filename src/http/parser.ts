@@ -3,7 +3,7 @@ import { HttpError } from '../core/errors.ts';
 import { ChunkedBody } from './chunked.ts';
 import type { DataEvent, EndEvent, HeadEvent, ParserEvent } from './events.ts';
 import { frame } from './framing.ts';
-import { parseHead } from './head-parser.ts';
+import { parseHead, unfinished } from './head-parser.ts';
 import type { Limits } from './limits.ts';
 
 const none = Buffer.alloc(0);
@@ -119,8 +119,8 @@ export class Parser {
       if (bytes[at - 2] === 10) return true; // the lone-LF check above saw its CR
     }
     this.#searched = this.#end;
-    if (this.#end - this.#start <= this.#limits.maxHead) return false;
-    throw tooLarge(this.#bytes.subarray(this.#start, this.#end), this.#limits);
+    unfinished(this.#bytes, this.#start, this.#end, this.#limits);
+    return false;
   }
 
   #skipEmptyLine(): boolean {
@@ -185,14 +185,4 @@ export class Parser {
     this.#bytes.set(next, this.#end);
     this.#end += next.length;
   }
-}
-
-/** 414 where not even the request line ended, 431 for the rest. */
-function tooLarge(bytes: Buffer, limits: Limits): HttpError {
-  if (!bytes.includes('\r\n', 0, 'latin1'))
-    return new HttpError(
-      414,
-      `Cannot read the head: its request line is longer than ${limits.maxTarget} bytes`,
-    );
-  return new HttpError(431, `Cannot read the head: it is longer than ${limits.maxHead} bytes`);
 }

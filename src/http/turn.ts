@@ -1,9 +1,9 @@
 // A request's turn on an HTTP/1 connection: the Exchange that the engine hands up.
 import type { Duplex } from 'node:stream';
 
-import { type HeaderList, noBytes } from '../core/bytes.ts';
+import { fromLatin1, type HeaderList, noBytes } from '../core/bytes.ts';
 import { type Deferred, deferred } from '../core/deferred.ts';
-import { asError, Disconnected, GatewayError } from '../core/errors.ts';
+import { asGateway, Disconnected, GatewayError } from '../core/errors.ts';
 import { publish, traced } from '../core/trace.ts';
 import { Answer, type Outlet } from './answer.ts';
 import { encodeInformational, refusalBody, refusalHeaders } from './encoder.ts';
@@ -156,7 +156,6 @@ export class Turn implements Exchange {
     const refused = this.#refuses();
     if (refused) return Promise.reject(refused);
     try {
-      this.#decide(true);
       this.#answer.hold(chunk);
     } catch (error) {
       return Promise.reject(error);
@@ -224,7 +223,7 @@ export class Turn implements Exchange {
     const body = refusalBody(status, message);
     this.#answer.reset();
     this.#answer.start({ status, headers: refusalHeaders(status) });
-    this.#answer.write(Buffer.from(body, 'latin1'));
+    this.#answer.write(fromLatin1(body));
     void this.end();
   }
 
@@ -260,12 +259,7 @@ export class Turn implements Exchange {
       this.#decide(true);
       this.#answer.end(trailers);
     } catch (error) {
-      if (this.headed)
-        this.abort(
-          error instanceof GatewayError
-            ? error
-            : new GatewayError('CONTRACT', 'The answer broke', { cause: error }),
-        );
+      if (this.headed) this.abort(asGateway(error));
       return Promise.reject(error);
     }
     this.#finish('done');
@@ -329,10 +323,7 @@ export class Turn implements Exchange {
       if (next?.kind === 'end') this.#bodyDone = true;
       else this.#ahead = next;
     } catch (error) {
-      this.#ahead =
-        error instanceof GatewayError
-          ? error
-          : new GatewayError('HTTP', asError(error).message, { cause: error });
+      this.#ahead = asGateway(error);
     }
   }
 

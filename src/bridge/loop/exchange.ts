@@ -1,11 +1,10 @@
 // Inside the loop thread: a blocked caller as an exchange, so that the async wing serves it as it serves a socket.
-import { STATUS_CODES } from 'node:http';
-
 import type { runHttp } from '../../async/http.ts';
 import { noBytes } from '../../core/bytes.ts';
 import { type Deferred, deferred } from '../../core/deferred.ts';
 import { Disconnected, GatewayError } from '../../core/errors.ts';
 import { revive } from '../../core/failure.ts';
+import { reasonOf } from '../../core/status.ts';
 import type { StatusLine } from '../../sync/interface.ts';
 import type { ScopeData } from '../scope-from-environ.ts';
 import type { CallerToThread, ResponseHead, ThreadToCaller } from './messages.ts';
@@ -117,7 +116,7 @@ export class LoopExchange implements Exchange {
   inform(): void {}
 
   start({ status, reason, headers }: Parameters<Exchange['start']>[0]): void {
-    const line: StatusLine = `${status} ${reason ?? STATUS_CODES[status] ?? 'Unknown'}`;
+    const line: StatusLine = `${status} ${reason ?? reasonOf(status)}`;
     this.#start = {
       status: line,
       headers: headers.filter(([name]) => !hopByHop.has(name)).map(([name, value]) => [name, value]),
