@@ -18,6 +18,8 @@ const typeNames = {
   count: 'a whole number',
   size: 'a size',
   duration: 'a time',
+  text: 'a text',
+  list: 'texts',
 };
 
 const pages: Readonly<Record<string, string>> = {

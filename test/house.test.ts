@@ -36,6 +36,7 @@ const mayImport: Record<string, readonly string[]> = {
 const walled: Record<string, readonly string[]> = {
   ws: ['src/http/websocket.ts'],
   pino: ['src/core/log.ts'],
+  'ipaddr.js': ['src/http/peers.ts'],
 };
 
 test('imports run downwards only, and packages stay behind their walls', () => {

@@ -1,6 +1,6 @@
 // argv by the settings table: flags to a Config, the rest as it stands.
 import { GatewayError } from '../core/errors.ts';
-import { parseValue } from '../serve/config.ts';
+import { parseValue, type Value } from '../serve/config.ts';
 import { nearest } from '../serve/nearest.ts';
 import { type Config, negative, type Setting, type SettingName, table } from '../serve/settings.ts';
 
@@ -19,12 +19,12 @@ const elsewhere: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads `--name value`, `--name=value`, `-b value`, `-bvalue`, `--switch`, `--no-switch`; `--` ends the flags; the last of a
- * repeated flag holds. `names` are the settings that this command takes. Throws GatewayError USAGE.
+ * Reads `--name value`, `--name=value`, `-b value`, `-bvalue`, `--switch`, `--no-switch`; `--` ends the flags; of a
+ * repeated flag the last holds, but a list takes all. `names` are the settings that this command takes. Throws GatewayError USAGE.
  */
 export function parseArgs(argv: readonly string[], names?: readonly SettingName[]): Args {
   const rows = table.filter((row) => !names || names.some((name) => name === row.name));
-  const config: Record<string, string | number | boolean> = {};
+  const config: Record<string, Value> = {};
   const rest: string[] = [];
   let help = false;
   const words = [...argv];
@@ -35,8 +35,9 @@ export function parseArgs(argv: readonly string[], names?: readonly SettingName[
       help = true;
     } else if (/^-./.test(word)) {
       const { row, flag, text } = flagOf(word, rows);
-      config[row.name] =
-        typeof text === 'boolean' ? text : parseValue(row, text ?? taken(words, row, flag), flag);
+      const value = typeof text === 'boolean' ? text : parseValue(row, text ?? taken(words, row, flag), flag);
+      const before = config[row.name];
+      config[row.name] = Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : value;
     } else {
       rest.push(word);
     }

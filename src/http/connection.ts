@@ -6,12 +6,11 @@ import type { ByteString } from '../core/bytes.ts';
 import { asError, asGateway, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { publish, traced } from '../core/trace.ts';
-import { addressOf } from './address.ts';
 import type { Answer } from './answer.ts';
 import type { Deadlined, Deadlines } from './deadlines.ts';
 import { encodeRefusal } from './encoder.ts';
 import type { HeadEvent, ParserEvent } from './events.ts';
-import type { Address, Bound, Handler } from './exchange.ts';
+import type { Handler, Origin } from './exchange.ts';
 import type { Limits } from './limits.ts';
 import { Outflow } from './outflow.ts';
 import { Pace } from './pace.ts';
@@ -26,14 +25,17 @@ export interface House {
   readonly deadlines: Deadlines;
   /** Every answer closes its connection from now on. */
   readonly draining: boolean;
+  /** Hears what trusted proxies say of their clients; null where none is trusted. Throws HttpError. */
+  readonly correct: Correction | null;
   /** The connection is closed, or was given away. */
   left(connection: Connection): void;
 }
 
+/** A request as its proxy says that it came. */
+export type Correction = (event: HeadEvent, origin: Origin) => { event: HeadEvent; origin: Origin };
+
 export class Connection implements Wire, Deadlined {
-  readonly client: Address | null;
-  readonly server: Bound | null;
-  readonly secure = false;
+  readonly origin: Origin;
   deadline: number;
   readonly #socket: Socket;
   readonly #house: House;
@@ -51,14 +53,13 @@ export class Connection implements Wire, Deadlined {
   readonly #out: Outflow;
   readonly #pace: Pace;
 
-  constructor(socket: Socket, house: House, bound: Bound) {
+  constructor(socket: Socket, house: House, origin: Origin) {
     this.#socket = socket;
     this.#house = house;
     this.#parser = new Parser(house.limits);
     this.#pace = new Pace(house.limits);
     this.#out = new Outflow(socket);
-    this.client = addressOf(socket.remoteAddress, socket.remotePort);
-    this.server = bound[1] === null ? bound : addressOf(socket.localAddress, socket.localPort);
+    this.origin = origin;
     this.deadline = performance.now() + house.limits.headTimeout;
     house.deadlines.add(this);
     socket.on('data', this.#onData);
@@ -236,7 +237,7 @@ export class Connection implements Wire, Deadlined {
   }
 
   #tooSlow(why: string): void {
-    this.#house.log.debug('A client was cut', { why, client: this.client?.[0] });
+    this.#house.log.debug('A client was cut', { why, client: this.origin.client?.[0] });
     this.destroy(why);
   }
 
@@ -282,7 +283,8 @@ export class Connection implements Wire, Deadlined {
   }
 
   #begin(event: HeadEvent): void {
-    const turn = new Turn(this, event);
+    const { correct } = this.#house;
+    const turn = correct ? this.#corrected(correct(event, this.origin)) : new Turn(this, event, this.origin);
     this.#turn = turn;
     this.#inHead = false;
     this.#requests += 1;
@@ -299,6 +301,10 @@ export class Connection implements Wire, Deadlined {
       () => this.#settle(turn, null),
       (error: unknown) => this.#settle(turn, asError(error)),
     );
+  }
+
+  #corrected({ event, origin }: ReturnType<Correction>): Turn {
+    return new Turn(this, event, origin);
   }
 
   /** The handler is done: whatever it left open is answered or cut here. */
@@ -354,7 +360,8 @@ export class Connection implements Wire, Deadlined {
 
   #traceRequest(turn: Turn): void {
     const { method, target, version } = turn.head;
-    const client = this.client ? `${this.client[0]}:${this.client[1]}` : '-';
+    const { client: peer } = turn;
+    const client = peer ? `${peer[0]}:${peer[1]}` : '-';
     publish({
       at: performance.now(),
       id: turn.id,

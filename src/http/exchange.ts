@@ -7,19 +7,36 @@ import type { RequestHead, ResponseHead } from './head.ts';
 
 export type Address = readonly [host: string, port: number];
 export type Bound = Address | readonly [path: string, port: null];
+/** What a TLS connection has agreed on, and whom the client says it is. */
+export interface TlsInfo {
+  /** `TLSv1.2` or `TLSv1.3`. */
+  readonly protocol: string;
+  /** Its IANA name, such as `TLS_AES_128_GCM_SHA256`. */
+  readonly cipher: string;
+  /** The host that the client asked for (SNI); null where it named none. */
+  readonly serverName: string | null;
+  /** PEM, the client's own first; empty where it sent none. */
+  readonly clientChain: readonly string[];
+  /** Why the client's certificate is not trusted; null where it is, or where there is none. */
+  readonly clientFault: string | null;
+}
+/** Who is at the other end, and over what. */
+export interface Origin {
+  readonly client: Address | null;
+  readonly server: Bound | null;
+  readonly secure: boolean;
+  readonly tls: TlsInfo | null;
+}
 /** A piece of a request body, and whether more will come. */
 export interface Piece {
   readonly body: Uint8Array;
   readonly more: boolean;
 }
 
-export interface Exchange {
+export interface Exchange extends Origin {
   /** Unique in this process. */
   readonly id: string;
   readonly head: RequestHead;
-  readonly secure: boolean;
-  readonly client: Address | null;
-  readonly server: Bound | null;
   /** The declared length of the request body: 0 for none, null for chunked. */
   readonly length: number | null;
   /**
@@ -29,6 +46,8 @@ export interface Exchange {
    * One read at a time. The first one sends `100 Continue` where the client waits for it.
    */
   read(): Promise<Piece>;
+  /** The fields behind a chunked body, names in lower case: there once the last piece was read (RFC 9110 §6.5). */
+  readonly trailers: HeaderList;
   /** 103 Early Hints: while the head is unsent, never to HTTP/1.0. */
   inform(status: 103, headers: HeaderList): void;
   /** Held back until the first write or end, so that a 500 (or another start) can still replace it. */

@@ -8,11 +8,12 @@ import { setImmediate } from 'node:timers/promises';
 import { deferred } from '../core/deferred.ts';
 import { asError, GatewayError } from '../core/errors.ts';
 import { type Log, silent } from '../core/log.ts';
+import { addressOf } from './address.ts';
 import type { Bind } from './bind.ts';
 import { Connection, type House } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { encodeRefusal } from './encoder.ts';
-import type { Bound, Handler } from './exchange.ts';
+import type { Bound, Handler, Origin } from './exchange.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 
 export interface ListenerOptions {
@@ -26,6 +27,7 @@ export class Listener implements AsyncDisposable, House {
   readonly limits: Limits;
   readonly log: Log;
   readonly deadlines: Deadlines = new Deadlines();
+  readonly correct = null;
   draining = false;
   readonly #connections = new Set<Connection>();
   readonly #server: Server;
@@ -89,7 +91,7 @@ export class Listener implements AsyncDisposable, House {
       socket.end(encodeRefusal(503, 'Too many connections'), 'latin1', () => socket.destroy());
       return;
     }
-    this.#connections.add(new Connection(socket, this, this.#bound));
+    this.#connections.add(new Connection(socket, this, originOf(socket, this.#bound)));
   }
 
   async #shut(grace: number): Promise<void> {
@@ -113,6 +115,15 @@ export class Listener implements AsyncDisposable, House {
     for (const connection of this.#connections)
       connection.destroy('The server cut it: the time to finish was over');
   }
+}
+
+function originOf(socket: Socket, bound: Bound): Origin {
+  return {
+    client: addressOf(socket.remoteAddress, socket.remotePort),
+    server: bound[1] === null ? bound : addressOf(socket.localAddress, socket.localPort),
+    secure: false,
+    tls: null,
+  };
 }
 
 /** The kernel's room for a unix socket's path, on the narrowest of our systems; beyond it Node cuts the path off. */

@@ -8,14 +8,11 @@ import { publish, traced } from '../core/trace.ts';
 import { Answer, type Outlet } from './answer.ts';
 import { encodeInformational, refusalBody, refusalHeaders } from './encoder.ts';
 import type { HeadEvent, ParserEvent } from './events.ts';
-import type { Address, Bound, Exchange, Piece } from './exchange.ts';
+import type { Address, Bound, Exchange, Origin, Piece, TlsInfo } from './exchange.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
 
 /** What a turn needs of its connection. */
 export interface Wire extends Outlet {
-  readonly client: Address | null;
-  readonly server: Bound | null;
-  readonly secure: boolean;
   /** The next event of the body; null where the client has not sent it yet. Throws HttpError where it is broken. */
   take(): ParserEvent | null;
   /** Bytes that have come and were not taken. */
@@ -42,7 +39,10 @@ let count = 0;
 export class Turn implements Exchange {
   readonly head: RequestHead;
   readonly length: number | null;
+  /** Set while the body's end is taken. */
+  trailers: HeaderList = [];
   readonly #wire: Wire;
+  readonly #origin: Origin;
   readonly #answer: Answer;
   readonly #number: number = ++count;
   #state: 'open' | 'done' | 'lost' | 'upgraded' = 'open';
@@ -58,8 +58,9 @@ export class Turn implements Exchange {
   #finished: Deferred<void> | null = null;
   #gone: AbortController | null = null;
 
-  constructor(wire: Wire, { head, length, keepAlive, expectsContinue }: HeadEvent) {
+  constructor(wire: Wire, { head, length, keepAlive, expectsContinue }: HeadEvent, origin: Origin) {
     this.#wire = wire;
+    this.#origin = origin;
     this.head = head;
     this.length = length;
     this.#expects = expectsContinue;
@@ -75,13 +76,16 @@ export class Turn implements Exchange {
     return `${prefix}-${this.#number.toString(36)}`;
   }
   get secure(): boolean {
-    return this.#wire.secure;
+    return this.#origin.secure;
   }
   get client(): Address | null {
-    return this.#wire.client;
+    return this.#origin.client;
   }
   get server(): Bound | null {
-    return this.#wire.server;
+    return this.#origin.server;
+  }
+  get tls(): TlsInfo | null {
+    return this.#origin.tls;
   }
   get headed(): boolean {
     return this.#answer.headed;
@@ -299,7 +303,7 @@ export class Turn implements Exchange {
     const event = this.#event();
     if (!event) return null;
     if (event.kind !== 'data') {
-      this.#bodyDone = true;
+      this.#bodyEnded(event);
       return { body: noBytes, more: false };
     }
     this.#received += event.bytes.length;
@@ -320,11 +324,16 @@ export class Turn implements Exchange {
   #lookAhead(): void {
     try {
       const next = this.#wire.take();
-      if (next?.kind === 'end') this.#bodyDone = true;
+      if (next?.kind === 'end') this.#bodyEnded(next);
       else this.#ahead = next;
     } catch (error) {
       this.#ahead = asGateway(error);
     }
+  }
+
+  #bodyEnded(event: ParserEvent): void {
+    this.#bodyDone = true;
+    if (event.kind === 'end') this.trailers = event.trailers;
   }
 
   #settleReader(): void {

@@ -13,7 +13,7 @@ import {
   table,
 } from './settings.ts';
 
-type Value = string | number | boolean;
+export type Value = string | number | boolean | readonly string[];
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -42,6 +42,8 @@ export function fromEnvironment(environment: Environment): Config {
 /** A flag's or a variable's text as its row's type. `where` is the flag or the variable, for the message. */
 export function parseValue(row: Setting, text: string, where: string): Value {
   const value = parsers[row.type](text.trim(), row);
+  const why = value === undefined ? null : faultOf(row, value);
+  if (why !== null) throw new GatewayError('USAGE', `Cannot read ${where} "${text}": ${why}`);
   if (value !== undefined) return value;
   throw new GatewayError('USAGE', `Cannot read ${where} "${text}": ${expected(row, 'text')}`);
 }
@@ -59,6 +61,12 @@ const parsers: Readonly<Record<Setting['type'], Parser>> = {
     const ms = inBase(text, /^(\d{1,12}(?:\.\d{1,3})?)\s*(ms|s|m|h)?$/, durations, 's');
     return ms !== undefined && ms <= most ? ms : undefined;
   },
+  text: (text) => text || undefined,
+  list: (text) =>
+    text
+      .split(',')
+      .map((one) => one.trim())
+      .filter((one) => one !== ''),
 };
 
 const words: ReadonlyMap<string, boolean> = new Map([
@@ -88,6 +96,8 @@ function checked(code: Config): Config {
     if (!fits(row, value)) {
       throw new GatewayError('USAGE', `Cannot take ${name} ${display(value)}: ${expected(row, 'code')}`);
     }
+    const why = faultOf(row, value);
+    if (why !== null) throw new GatewayError('USAGE', `Cannot take ${name} ${display(value)}: ${why}`);
     given[name] = value;
   }
   // Each value was held against its row.
@@ -97,8 +107,19 @@ function checked(code: Config): Config {
 function fits(row: Setting, value: unknown): value is Value {
   if (row.type === 'switch') return typeof value === 'boolean';
   if (row.type === 'address') return typeof value === 'string' && isBind(value);
+  if (row.type === 'text') return typeof value === 'string' && value !== '';
+  if (row.type === 'list') return Array.isArray(value) && value.every((one) => typeof one === 'string');
   if (row.type === 'choice') return typeof value === 'string' && (row.choices?.includes(value) ?? false);
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= (row.most ?? value);
+}
+
+function faultOf({ fault }: Setting, value: Value): string | null {
+  if (!fault) return null;
+  for (const one of Array.isArray(value) ? value : [value]) {
+    const why = fault(String(one));
+    if (why !== null) return why;
+  }
+  return null;
 }
 
 function unknownOption(name: string): GatewayError {
@@ -126,6 +147,10 @@ function expected(row: Setting, place: 'text' | 'code'): string {
       return place === 'code'
         ? `it is milliseconds, ${row.most ?? longest} at most${example}`
         : `it is a time, ${shown(row, row.most ?? longest)} at most, such as 10s, 500ms or seconds`;
+    case 'text':
+      return 'it is a text that is not empty';
+    case 'list':
+      return place === 'code' ? 'it is an array of texts' : 'it is texts with commas between them';
     case 'address':
       return 'it is HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH';
     default:

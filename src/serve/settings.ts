@@ -1,4 +1,10 @@
 // The settings, one row each: flags, variables, the Config type, --help and docs/reference/settings.md come out of it.
+import { appRows } from './rows/app.ts';
+import { limitsRows } from './rows/limits.ts';
+import { logRows } from './rows/log.ts';
+import { placeRows } from './rows/place.ts';
+import { proxiesRows } from './rows/proxies.ts';
+import { tlsRows } from './rows/tls.ts';
 
 /** One setting. A row without a default gets it from the app's kind; `help` says what then holds. */
 export interface Setting {
@@ -7,158 +13,60 @@ export interface Setting {
   /** The first one is printed everywhere; the others are what people know from gunicorn and uvicorn. */
   readonly flags: readonly string[];
   readonly variable: string;
-  /** size: bytes, `16MiB`. duration: milliseconds in code; elsewhere a bare number is seconds, or `500ms`, `2m`. */
-  readonly type: 'address' | 'choice' | 'switch' | 'count' | 'size' | 'duration';
+  /**
+   * size: bytes, `16MiB`. duration: milliseconds in code; elsewhere a bare number is seconds, or `500ms`, `2m`.
+   * list: texts; a flag is repeated for more, a variable has commas between them.
+   */
+  readonly type: 'address' | 'choice' | 'switch' | 'count' | 'size' | 'duration' | 'text' | 'list';
   readonly choices?: readonly string[];
-  readonly default?: string | number | boolean;
+  readonly default?: string | number | boolean | readonly string[];
+  /** What a text, or one of a list, has to be; null where it is. Said at the door, before anything starts. */
+  readonly fault?: (text: string) => string | null;
   /** A count's or a duration's largest value. */
   readonly most?: number;
+  /** A text or a list that is right, where there is no default. */
+  readonly example?: string;
   /** How --help calls the value. */
   readonly value?: string;
   /** One sentence, what it does for the reader. */
   readonly help: string;
-  readonly group: 'What is served' | 'Where and how' | 'Limits' | 'Log';
+  readonly group: 'What is served' | 'Where and how' | 'Limits' | 'Proxies' | 'TLS' | 'Log';
 }
 
 /** A duration's largest value, 24 days in ms: beyond 2^31 ms Node's timers go off at once. */
 export const longest = 2_073_600_000;
 
-export const settings = [
-  {
-    name: 'interface',
-    flags: ['--interface'],
-    variable: 'DUALGATE_INTERFACE',
-    type: 'choice',
-    choices: ['auto', 'sync', 'async'],
-    default: 'auto',
-    help: 'Which contract the app speaks; auto looks at its parameters and says what it found',
-    group: 'What is served',
-  },
-  {
-    name: 'factory',
-    flags: ['--factory'],
-    variable: 'DUALGATE_FACTORY',
-    type: 'switch',
-    default: false,
-    help: 'The export makes the app: it is called without arguments, once a thread, and may be async',
-    group: 'What is served',
-  },
-  {
-    name: 'lifespan',
-    flags: ['--lifespan'],
-    variable: 'DUALGATE_LIFESPAN',
-    type: 'choice',
-    choices: ['auto', 'on', 'off'],
-    default: 'auto',
-    help: 'Tell an async app of startup and shutdown: on makes its failure fatal, auto serves it without',
-    group: 'What is served',
-  },
-  {
-    name: 'bind',
-    flags: ['--bind', '-b'],
-    variable: 'DUALGATE_BIND',
-    type: 'address',
-    default: '127.0.0.1:8000',
-    value: 'ADDRESS',
-    help: 'Where to listen: HOST:PORT, [IPv6]:PORT, :PORT (this machine only) or unix:PATH; port 0 takes a free one',
-    group: 'Where and how',
-  },
-  {
-    name: 'server',
-    flags: ['--server'],
-    variable: 'DUALGATE_SERVER',
-    type: 'choice',
-    choices: ['auto', 'sync', 'async'],
-    default: 'auto',
-    help: "Which server runs the app; auto takes the one of the app's own kind, the other one needs a bridge",
-    group: 'Where and how',
-  },
-  {
-    name: 'threads',
-    flags: ['--threads'],
-    variable: 'DUALGATE_THREADS',
-    type: 'count',
-    most: 512,
-    value: 'NUMBER',
-    help: 'Threads for sync calls, 4 unless told otherwise; 0 makes them on the event loop, one at a time',
-    group: 'Where and how',
-  },
-  {
-    name: 'queue',
-    flags: ['--queue'],
-    variable: 'DUALGATE_QUEUE',
-    type: 'count',
-    most: 1000000,
-    default: 2048,
-    value: 'NUMBER',
-    help: 'Sync calls that may wait for a free thread; the next one is answered 503 with Retry-After',
-    group: 'Limits',
-  },
-  {
-    name: 'maxBody',
-    flags: ['--max-body'],
-    variable: 'DUALGATE_MAX_BODY',
-    type: 'size',
-    default: 1073741824,
-    value: 'SIZE',
-    help: 'Largest request body in bytes, or as 16MiB; a larger one is answered 413',
-    group: 'Limits',
-  },
-  {
-    name: 'grace',
-    flags: ['--grace', '--graceful-timeout', '--timeout-graceful-shutdown'],
-    variable: 'DUALGATE_GRACE',
-    type: 'duration',
-    default: 10000,
-    most: 2073600000,
-    value: 'TIME',
-    help: 'How long running requests may take to finish after SIGINT or SIGTERM, before they are cut',
-    group: 'Limits',
-  },
-  {
-    name: 'accessLog',
-    flags: ['--access-log'],
-    variable: 'DUALGATE_ACCESS_LOG',
-    type: 'switch',
-    default: true,
-    help: 'One line a request on standard output',
-    group: 'Log',
-  },
-  {
-    name: 'logLevel',
-    flags: ['--log-level'],
-    variable: 'DUALGATE_LOG_LEVEL',
-    type: 'choice',
-    choices: ['debug', 'info', 'warn', 'error', 'silent'],
-    default: 'info',
-    help: 'The least important kind of line that is written to standard error',
-    group: 'Log',
-  },
-  {
-    name: 'logFormat',
-    flags: ['--log-format'],
-    variable: 'DUALGATE_LOG_FORMAT',
-    type: 'choice',
-    choices: ['auto', 'text', 'json'],
-    default: 'auto',
-    help: 'How those lines look: auto is text on a terminal and JSON elsewhere',
-    group: 'Log',
-  },
-] as const;
+type Rows = [
+  ...typeof appRows,
+  ...typeof placeRows,
+  ...typeof limitsRows,
+  ...typeof proxiesRows,
+  ...typeof tlsRows,
+  ...typeof logRows,
+];
 
-/** The same rows, as one type; refuses a row that is not a Setting. */
-export const table: readonly Setting[] = settings;
+/** All rows, in the order in which --help and the docs print them; refuses a row that is not a Setting. */
+export const table: readonly Setting[] = [
+  ...appRows,
+  ...placeRows,
+  ...limitsRows,
+  ...proxiesRows,
+  ...tlsRows,
+  ...logRows,
+];
 
-type Row = (typeof settings)[number];
+type Row = Rows[number];
 export type SettingName = Row['name'];
 
 type ValueOf<R extends Row> = R extends { readonly type: 'choice' }
   ? R['choices'][number]
   : R extends { readonly type: 'switch' }
     ? boolean
-    : R extends { readonly type: 'address' }
+    : R extends { readonly type: 'address' | 'text' }
       ? string
-      : number;
+      : R extends { readonly type: 'list' }
+        ? readonly string[]
+        : number;
 
 type Defaulted = Extract<Row, { readonly default: unknown }>['name'];
 
@@ -183,6 +91,7 @@ export function settingOf(flag: string): Setting | undefined {
 /** A default as people write it: `10s`, `1GiB`, `on`. */
 export function shown(row: Setting, value: unknown = row.default): string {
   if (value === undefined) return '';
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(',');
   if (row.type === 'switch') return value === true ? 'on' : 'off';
   if (row.type === 'duration') return inUnits(Number(value), durations);
   if (row.type === 'size') return inUnits(Number(value), sizes);

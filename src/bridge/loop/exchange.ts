@@ -30,6 +30,8 @@ export class LoopExchange implements Exchange {
   readonly secure: boolean;
   readonly client: Exchange['client'];
   readonly server: Exchange['server'];
+  readonly tls = null;
+  readonly trailers: Exchange['trailers'] = [];
   readonly length: number | null = null;
   readonly #call: number;
   readonly #post: Post;

@@ -38,9 +38,17 @@ test.each([['--help'], ['-h']])('%s asks for help', (flag) => {
 });
 
 test('every flag of the table is taken', () => {
-  const texts = { address: ':0', switch: 'on', count: '7', size: '5KiB', duration: '3m' };
+  const texts = {
+    address: ':0',
+    switch: 'on',
+    count: '7',
+    size: '5KiB',
+    duration: '3m',
+    text: 'x',
+    list: 'x',
+  };
   for (const row of table) {
-    const text = row.type === 'choice' ? (row.choices?.[0] ?? '') : texts[row.type];
+    const text = row.type === 'choice' ? (row.choices?.[0] ?? '') : (row.example ?? texts[row.type]);
     for (const flag of row.flags) {
       const argv = row.type === 'switch' ? [flag] : [flag, text];
       expect(Object.keys(parseArgs(argv).config), flag).toEqual([row.name]);

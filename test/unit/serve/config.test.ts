@@ -28,9 +28,17 @@ test('defaults < environment < code', () => {
 });
 
 test('every variable of the table is read', () => {
-  const texts = { address: ':0', switch: 'on', count: '7', size: '5KiB', duration: '3m' };
+  const texts = {
+    address: ':0',
+    switch: 'on',
+    count: '7',
+    size: '5KiB',
+    duration: '3m',
+    text: 'x',
+    list: 'x',
+  };
   for (const row of table) {
-    const text = row.type === 'choice' ? (row.choices?.at(-1) ?? '') : texts[row.type];
+    const text = row.type === 'choice' ? (row.choices?.at(-1) ?? '') : (row.example ?? texts[row.type]);
     const config = settle({}, { [row.variable]: text });
     expect(config[row.name as keyof Config], row.name).toEqual(parseValue(row, text, row.variable));
   }

@@ -1,0 +1,47 @@
+// A set of peers by address: single ones, networks (CIDR), all unix sockets, or everybody.
+import ipaddr from 'ipaddr.js';
+
+import { GatewayError } from '../core/errors.ts';
+import type { Address } from './exchange.ts';
+
+export interface Peers {
+  /** null is the other end of a unix socket. */
+  has(client: Address | null): boolean;
+}
+
+/** What is wrong with one of the texts of parsePeers(); null where nothing is. */
+export function peerFault(text: string): string | null {
+  // inet_aton's short forms, such as 10.1, mean something else to each reader.
+  const whole = text.includes(':') || /^\d+(\.\d+){3}(\/|$)/.test(text);
+  if (text === '*' || text === 'unix') return null;
+  if (whole && (ipaddr.isValid(text) || ipaddr.isValidCIDR(text))) return null;
+  return `"${text}" is neither an address, nor a network such as 10.0.0.0/8, nor unix, nor *`;
+}
+
+/** Reads `10.0.0.7`, `10.0.0.0/8`, `::1`, `fd00::/8`, `unix` and `*`. Throws GatewayError USAGE for anything else. */
+export function parsePeers(texts: readonly string[]): Peers {
+  const networks: [ipaddr.IPv4 | ipaddr.IPv6, number][] = [];
+  for (const text of texts) {
+    const fault = peerFault(text);
+    if (fault !== null) throw new GatewayError('USAGE', `Cannot read the peers: ${fault}`);
+    if (text === '*' || text === 'unix') continue;
+    networks.push(ipaddr.isValidCIDR(text) ? ipaddr.parseCIDR(text) : single(text));
+  }
+  const everybody = texts.includes('*');
+  const unix = everybody || texts.includes('unix');
+  return {
+    has(client) {
+      if (everybody || client === null) return client === null ? unix : true;
+      if (!ipaddr.isValid(client[0])) return false;
+      const address = ipaddr.process(client[0]); // an IPv4 address that was mapped into IPv6 is the IPv4 address
+      return networks.some(
+        ([network, bits]) => address.kind() === network.kind() && address.match(network, bits),
+      );
+    },
+  };
+}
+
+function single(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
+  const address = ipaddr.process(text);
+  return [address, address.kind() === 'ipv4' ? 32 : 128];
+}
