@@ -14,10 +14,7 @@ type Check = (event: Fields) => void;
  * Keys beyond those of the spec are fine (A-07); a null counts as a key left out, as in Python's servers.
  */
 export function checkEvent<P extends Protocol>(protocol: P, event: unknown): asserts event is SendEvent<P> {
-  if (typeof event !== 'object' || event === null)
-    throw new ContractError('A-06', `Cannot send ${shown(event)}: an event is an object with a type`);
-  // Any object has fields to look at; what they hold is checked below.
-  const fields = event as Fields;
+  const fields = fieldsOf(event);
   const { type } = fields;
   if (typeof type !== 'string')
     throw new ContractError('A-06', `Cannot send an event with the type ${shown(type)}: a type is a string`);
@@ -29,6 +26,21 @@ export function checkEvent<P extends Protocol>(protocol: P, event: unknown): ass
   }
   const known = [...shapes[protocol].keys()].join(', ');
   throw refusal('A-06', fields, `a scope of type "${protocol}" knows ${known}`);
+}
+
+/** The same for http, but for the headers of a start: whoever calls this makes lines of them, and checks them there. */
+export function checkHttpButHeaders(_: 'http', event: unknown): void {
+  const fields = fieldsOf(event);
+  if (fields.type === 'http.response.body') checkBody(fields);
+  else if (fields.type === 'http.response.start') checkStatus(fields);
+  else checkEvent('http', event);
+}
+
+function fieldsOf(event: unknown): Fields {
+  if (typeof event !== 'object' || event === null)
+    throw new ContractError('A-06', `Cannot send ${shown(event)}: an event is an object with a type`);
+  // Any object has fields to look at; what they hold is checked next.
+  return event as Fields;
 }
 
 const shapes: { readonly [P in Protocol]: ReadonlyMap<string, Check> } = {
@@ -61,10 +73,14 @@ const extensionEvents: ReadonlySet<string> = new Set([
 ]);
 
 function checkStart(event: Fields): void {
+  checkStatus(event);
+  checkHeaders(event);
+}
+
+function checkStatus(event: Fields): void {
   const { status } = event;
   if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599)
     throw refusal('A-06', event, `its status is ${shown(status)}, not an integer from 200 to 599`);
-  checkHeaders(event);
 }
 
 function checkBody(event: Fields): void {
@@ -80,7 +96,8 @@ function checkBody(event: Fields): void {
 /** What a 101 may not carry, or the server says itself (RFC 6455 §4.2.2; clause A-52). */
 const ofTheHandshake = /^(sec-websocket-.*|connection|upgrade|content-length)$/i;
 
-function checkHeaders(event: Fields): void {
+/** Throws ContractError A-06 or A-32 where the headers are not pairs of strings, or one of them is unsafe. */
+export function checkHeaders(event: { readonly headers?: unknown; readonly type?: unknown }): void {
   const { headers } = event;
   if (headers == null) return;
   if (!Array.isArray(headers))
@@ -163,8 +180,8 @@ function checkText(event: Fields, key: string, value: unknown): void {
     throw refusal('A-06', event, `its ${key} is ${shown(value)}, not a string`);
 }
 
-function refusal(clause: Clause, event: Fields, why: string): ContractError {
-  return new ContractError(clause, `Cannot send "${String(event['type'])}": ${why}`);
+function refusal(clause: Clause, event: { readonly type?: unknown }, why: string): ContractError {
+  return new ContractError(clause, `Cannot send "${String(event.type)}": ${why}`);
 }
 
 /** A value as it reads in a message: short, and on one line. */

@@ -1,4 +1,5 @@
 // What an app threw, and why: is it a mistake, or only that its client has left?
+import { settled } from '../core/deferred.ts';
 import { Disconnected } from '../core/errors.ts';
 import type { Fields } from '../core/log.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -25,7 +26,7 @@ export function about({ id, head }: Exchange): Fields {
 
 /** Marks a promise as seen to: a send that the app does not wait for must not end the process when it fails. */
 export function seen<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(ignore);
+  if (promise !== settled) promise.catch(ignore);
   return promise;
 }
 

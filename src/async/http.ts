@@ -1,12 +1,11 @@
 // An exchange as receive and send: one call of an async app, played into an exchange.
 import { type HeaderList, noBytes } from '../core/bytes.ts';
-import { deferred } from '../core/deferred.ts';
+import { deferred, settled } from '../core/deferred.ts';
 import { asError, ContractError, Disconnected, HttpError } from '../core/errors.ts';
 import { type Log, silent } from '../core/log.ts';
-import { bodiless } from '../core/status.ts';
-import type { Exchange } from '../http/exchange.ts';
-import { lowerName } from '../http/grammar.ts';
-import type { ResponseHead } from '../http/head.ts';
+import { type CheckedHead, checkLooseHead } from '../http/encoder.ts';
+import type { Exchange, Piece } from '../http/exchange.ts';
+import { checkHeaders, checkHttpButHeaders } from './events.ts';
 import { about, causedByDisconnect, seen } from './failure.ts';
 import type {
   AsyncApp,
@@ -20,33 +19,33 @@ import type {
 } from './interface.ts';
 import { follow, http, type Order } from './order.ts';
 
-const nothing: Promise<void> = Promise.resolve();
+const empty: HeaderList = [];
 
 /**
  * Calls the app once. Resolves when the answer is complete and the app has returned, or when the client has gone.
  * Rejects with an HttpError, for the connection to answer with or to cut, where the app threw or returned before its
  * answer was complete; why is in the log, and in the error's cause.
  */
-export async function runHttp(
+export function runHttp(
   app: AsyncApp,
   scope: HttpScope,
   exchange: Exchange,
-  { log = silent }: { log?: Log } = {},
+  log: Log = silent,
 ): Promise<void> {
-  const dialogue = new Dialogue(exchange);
+  const dialogue = new Dialogue(exchange, log);
+  let run: Promise<void>;
   try {
     // An app may send what does not suit the scope: order refuses it.
-    await app(scope, dialogue.receive, dialogue.send as Send);
+    run = Promise.resolve(app(scope, dialogue.receive, dialogue.send as Send));
   } catch (thrown) {
-    dialogue.threw(asError(thrown), log);
-    return dialogue.complete;
+    run = Promise.reject(thrown);
   }
-  dialogue.returned(log);
-  await dialogue.complete;
+  return run.then(dialogue.returned, dialogue.threw);
 }
 
 class Dialogue {
   readonly #exchange: Exchange;
+  readonly #log: Log;
   readonly #order: Order<'http', 'fresh' | 'headed' | 'done'> = follow(http, 'fresh');
   /** The request body has been read to its end. */
   #readAll = false;
@@ -57,19 +56,16 @@ class Dialogue {
   /** Ends the receive that reads just now, because the exchange is over. */
   #leave: (() => void) | null = null;
   #watching = false;
-  /** The head that waits for the first body. */
-  #head: ResponseHead | null = null;
-  /** The length of a body in one piece is for the server to say. */
-  #counts = false;
   /** What the app's Content-Length leaves to be sent; null where there is none, or no body is sent at all. */
   #left: number | null = null;
   /** The last piece on its way: an app that does not wait for it may have returned already. */
-  complete: Promise<void> = nothing;
+  #complete: Promise<void> = settled;
   /** The first event that was refused: the likely reason why an answer stays incomplete. */
   #refused: Error | null = null;
 
-  constructor(exchange: Exchange) {
+  constructor(exchange: Exchange, log: Log) {
     this.#exchange = exchange;
+    this.#log = log;
   }
 
   readonly receive = (): Promise<HttpRequest | HttpDisconnect> => seen(this.#receive());
@@ -86,72 +82,87 @@ class Dialogue {
   };
 
   /** The app threw. */
-  threw(error: Error, log: Log): void {
+  readonly threw = (thrown: unknown): Promise<void> | undefined => {
     const exchange = this.#exchange;
-    if (causedByDisconnect(error) && exchange.gone.aborted) return;
+    const error = asError(thrown);
+    if (causedByDisconnect(error) && exchange.gone.aborted) return this.#completed();
     // A body that broke off or grew too large, and an app that let receive's error pass: the status is in it.
     if (error === this.#broken && error instanceof HttpError) throw error;
     const done = this.#order.state === 'done';
-    log.error(`The app threw ${done ? 'after its answer was complete' : this.#how()}`, {
+    this.#log.error(`The app threw ${done ? 'after its answer was complete' : this.#how()}`, {
       ...about(exchange),
       error,
     });
     if (!done) throw new HttpError(500, 'The app threw', { cause: error });
-  }
+    return this.#completed();
+  };
 
   /** The app returned. */
-  returned(log: Log): void {
-    if (this.#order.state === 'done' || this.#exchange.gone.aborted) return;
+  readonly returned = (): Promise<void> | undefined => {
+    if (this.#order.state === 'done' || this.#exchange.gone.aborted) return this.#completed();
     const begun = this.#order.state === 'headed';
     const error = new ContractError(
       'A-37',
       `The app returned before its answer was ${begun ? 'complete: send http.response.body with more_body: false' : 'begun'}`,
       this.#refused ? { cause: this.#refused } : undefined,
     );
-    log.error(`The app returned too early ${this.#how()}`, { ...about(this.#exchange), error });
+    this.#log.error(`The app returned too early ${this.#how()}`, { ...about(this.#exchange), error });
     throw new HttpError(500, 'The app returned too early', { cause: error });
+  };
+
+  /** A promise that is resolved already would cost two more turns of the microtasks. */
+  #completed(): Promise<void> | undefined {
+    return this.#complete === settled ? undefined : this.#complete;
   }
 
   #how(): string {
     return this.#exchange.headed ? '(the connection is cut)' : '(answered with 500)';
   }
 
-  async #receive(): Promise<HttpRequest | HttpDisconnect> {
-    while (this.#reading) await this.#reading;
-    if (this.#broken) throw this.#broken;
-    if (this.#readAll || this.#order.state === 'done') {
-      await this.#exchange.finished;
-      return { type: 'http.disconnect' };
+  #receive(): Promise<HttpRequest | HttpDisconnect> {
+    if (this.#reading) return this.#reading.then(() => this.#receive());
+    if (this.#broken) return Promise.reject(this.#broken);
+    if (this.#readAll || this.#order.state === 'done') return this.#exchange.finished.then(disconnect);
+    try {
+      const piece = this.#exchange.ready();
+      if (piece) return Promise.resolve(this.#request(piece));
+    } catch (error) {
+      return this.#failed(error);
     }
     const { promise, resolve } = deferred();
     this.#reading = promise;
-    try {
-      return await this.#piece();
-    } finally {
+    return this.#piece().finally(() => {
       this.#reading = null;
       resolve();
+    });
+  }
+
+  #request({ body, more }: Piece): HttpRequest {
+    this.#readAll = !more;
+    return { type: 'http.request', body, more_body: more };
+  }
+
+  #failed(error: unknown): Promise<HttpDisconnect> {
+    if (!(error instanceof Disconnected)) {
+      this.#broken = asError(error);
+      return Promise.reject(this.#broken);
     }
+    this.#readAll = true;
+    return Promise.resolve(disconnect());
   }
 
   /** The next piece of the body; the disconnect where the client leaves, or the answer is complete, before it comes. */
   #piece(): Promise<HttpRequest | HttpDisconnect> {
     this.#watch();
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       const leave = (): void => {
         this.#readAll = true;
         resolve({ type: 'http.disconnect' });
       };
       this.#leave = leave;
       this.#exchange.read().then(
-        ({ body, more }) => {
-          this.#readAll = !more;
-          resolve({ type: 'http.request', body, more_body: more });
-        },
-        (error: unknown) => {
-          if (error instanceof Disconnected) return leave();
-          this.#broken = asError(error);
-          reject(this.#broken);
-        },
+        (piece) => resolve(this.#request(piece)),
+        (error: unknown) => resolve(this.#failed(error)),
       );
     });
   }
@@ -164,11 +175,11 @@ class Dialogue {
   }
 
   #send(event: SendEvent<'http'>): Promise<void> {
-    if (!this.#order.take(event)) return nothing;
+    if (!this.#order.take(event, checkHttpButHeaders)) return settled;
     switch (event.type) {
       case 'http.response.start':
         this.#start(event);
-        return nothing;
+        return settled;
       case 'http.response.body':
         return this.#body(event);
       default:
@@ -176,41 +187,28 @@ class Dialogue {
     }
   }
 
-  /** Kept here until the first body, which may tell the length; an error until then becomes a 500. */
-  #start({ status, headers }: HttpResponseStart): void {
-    const kept = ownHeaders(headers ?? []);
-    const length = declaredLength(kept);
-    const empty = this.#exchange.head.method === 'HEAD' || bodiless(status);
-    this.#left = empty ? null : length;
-    this.#head = { status, headers: kept };
-    this.#counts = length === null && !empty;
+  /** The exchange holds it until the first body: an error until then becomes a 500. */
+  #start(event: HttpResponseStart): void {
+    const head = checked(event);
+    this.#exchange.start(head);
+    this.#left = this.#exchange.head.method === 'HEAD' ? null : head.length;
   }
 
   #body(event: HttpResponseBody): Promise<void> {
-    const length = event.body?.length ?? 0;
     const more = event.more_body === true;
-    this.#count(length, more);
-    if (this.#head) {
-      const { status, headers } = this.#head;
-      // One piece is the whole body: its length is known, and nothing needs chunks.
-      const known = this.#counts && !more;
-      const sized = known ? [...headers, ['content-length', String(length)] as const] : headers;
-      this.#exchange.start({ status, headers: sized });
-      this.#head = null;
-    }
+    if (this.#left !== null) this.#count(event.body?.length ?? 0, more, this.#left);
     const sending = sendBody(this.#exchange, event);
-    if (!more) this.complete = sending;
+    if (!more) this.#complete = sending;
     return sending;
   }
 
   /** RFC 9112 §6.3: what a Content-Length promises is kept; too much is refused before a byte of it leaves. */
-  #count(length: number, more: boolean): void {
-    if (this.#left === null) return;
-    const left = this.#left - length;
+  #count(length: number, more: boolean, before: number): void {
+    const left = before - length;
     if (left < 0)
       throw new ContractError(
         'A-38',
-        `Cannot send ${length} bytes: the app's Content-Length leaves ${this.#left}`,
+        `Cannot send ${length} bytes: the app's Content-Length leaves ${before}`,
       );
     if (left > 0 && !more)
       throw new ContractError(
@@ -227,42 +225,27 @@ export function sendBody(
   { body, more_body: more }: { readonly body?: Uint8Array; readonly more_body?: boolean },
 ): Promise<void> {
   const chunk = body ?? noBytes;
-  if (more === true) return chunk.length > 0 || !exchange.headed ? exchange.write(chunk) : nothing;
+  if (more === true) return chunk.length > 0 || !exchange.headed ? exchange.write(chunk) : settled;
   if (chunk.length === 0) return exchange.end();
   return exchange.finish(chunk);
 }
 
-/** What belongs to the connection, and so to the server (RFC 9110 §7.6.1). */
-const ofTheConnection: ReadonlySet<string> = new Set([
-  'transfer-encoding',
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'upgrade',
-  'te',
-]);
-
 /**
- * The app's headers with names in lower case. Its transfer-encoding is ignored, as ASGI asks (A-32), and so are the other
+ * The app's head with names in lower case. Its transfer-encoding is ignored, as ASGI asks (A-32), and so are the other
  * fields of the connection: event streams of every framework say `connection: keep-alive`.
  */
-export function ownHeaders(headers: HeaderList): HeaderList {
-  // Most lists are fine as they are, and then nothing is made.
-  if (headers.every(([name]) => lowerName(name) === name && !ofTheConnection.has(name))) return headers;
-  return headers
-    .map(([name, value]) => [lowerName(name), value] as const)
-    .filter(([name]) => !ofTheConnection.has(name));
+function checked(event: HttpResponseStart): CheckedHead {
+  try {
+    return checkLooseHead({ status: event.status, headers: event.headers ?? empty });
+  } catch (error) {
+    checkHeaders(event); // says which clause it is, and shows the value
+    const lengths = (event.headers ?? empty).filter(([name]) => /^content-length$/i.test(name));
+    if (lengths.length === 0) throw error;
+    const values = lengths.map(([, value]) => value).join(', ');
+    throw new ContractError('A-38', `Cannot send the Content-Length "${values}": it is not one number`);
+  }
 }
 
-/** The app's Content-Length: one number, or refused (RFC 9110 §8.6). */
-function declaredLength(headers: HeaderList): number | null {
-  const values = headers.filter(([name]) => name === 'content-length').map(([, value]) => value);
-  const [first] = values;
-  if (first === undefined) return null;
-  if (values.length > 1 || !/^\d{1,15}$/.test(first))
-    throw new ContractError(
-      'A-38',
-      `Cannot send the Content-Length "${values.join(', ')}": it is not one number`,
-    );
-  return Number(first);
+function disconnect(): HttpDisconnect {
+  return { type: 'http.disconnect' };
 }

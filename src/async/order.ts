@@ -99,10 +99,10 @@ export class Order<P extends Protocol, S extends string> {
   }
 
   /** Takes the app's event, or throws ContractError where it is malformed or comes at the wrong time. False: ignore it. */
-  take(event: SendEvent<P>): boolean {
+  take(event: SendEvent<P>, check: (protocol: P, event: unknown) => void = checkEvent): boolean {
     const stage: Stage<S> | Over = this.#table.stages[this.#state];
     if (stage === 'over') return false;
-    checkEvent(this.#table.protocol, event);
+    check(this.#table.protocol, event);
     const step = Object.hasOwn(stage.next, event.type) ? stage.next[event.type] : undefined;
     if (step === undefined)
       throw new ContractError(stage.clause, `Cannot send "${event.type}" now: ${stage.because}`);

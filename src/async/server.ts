@@ -107,14 +107,20 @@ export class AsyncServer implements AsyncDisposable {
     await this.#lifespan.shutdown();
   }
 
-  async #handle(exchange: Exchange): Promise<void> {
+  #handle(exchange: Exchange): Promise<void> {
+    if (traced() || asksForWebSocket(exchange.head)) return this.#handleInSteps(exchange);
+    return this.#serveHttp(exchange);
+  }
+
+  #serveHttp(exchange: Exchange): Promise<void> {
+    return runHttp(this.#app, httpScope(exchange, { state: this.#state, lane }), exchange, this.#log);
+  }
+
+  async #handleInSteps(exchange: Exchange): Promise<void> {
     if (traced()) publish({ kind: 'app.enter', ...here(exchange.id) });
     try {
       if (asksForWebSocket(exchange.head)) await this.#serveWebSocket(exchange);
-      else
-        await runHttp(this.#app, httpScope(exchange, { state: this.#state, lane }), exchange, {
-          log: this.#log,
-        });
+      else await this.#serveHttp(exchange);
     } finally {
       if (traced()) publish({ kind: 'app.leave', ...here(exchange.id) });
     }

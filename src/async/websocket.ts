@@ -2,6 +2,7 @@
 import { deferred } from '../core/deferred.ts';
 import { asError, ContractError, Disconnected, HttpError } from '../core/errors.ts';
 import { type Log, silent } from '../core/log.ts';
+import { checkLooseHead, looseHeaders } from '../http/encoder.ts';
 import type { Exchange } from '../http/exchange.ts';
 import {
   acceptWebSocket,
@@ -12,7 +13,7 @@ import {
   type WebSocketPeer,
 } from '../http/websocket.ts';
 import { about, causedByDisconnect, seen } from './failure.ts';
-import { ownHeaders, sendBody } from './http.ts';
+import { sendBody } from './http.ts';
 import type {
   AsyncApp,
   Receive,
@@ -146,7 +147,7 @@ export class WebSocketSession {
       case 'websocket.close':
         return this.#close(event);
       case 'websocket.http.response.start':
-        this.#exchange.start({ status: event.status, headers: ownHeaders(event.headers ?? []) });
+        this.#exchange.start(checkLooseHead({ status: event.status, headers: event.headers ?? [] }));
         return nothing;
       case 'websocket.http.response.body':
         return this.#deny(event);
@@ -171,7 +172,7 @@ export class WebSocketSession {
       acceptWebSocket(this.#exchange, {
         ...this.#options,
         ...(subprotocol != null && { subprotocol }),
-        headers: ownHeaders(headers ?? []),
+        headers: looseHeaders(headers ?? []),
       }),
     );
     try {

@@ -17,6 +17,7 @@ export function isByteString(text: string): boolean {
 
 /** Bytes to the string with the same octets. */
 export function latin1(bytes: Uint8Array): ByteString {
+  if (Buffer.isBuffer(bytes)) return bytes.toString('latin1');
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 

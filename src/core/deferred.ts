@@ -6,6 +6,9 @@ export interface Deferred<T> {
   reject(reason: unknown): void;
 }
 
+/** Resolved, and shared: what is done already costs no promise. */
+export const settled: Promise<void> = Promise.resolve();
+
 export function deferred<T = void>(): Deferred<T> {
   let resolve: (value: T) => void = () => {};
   let reject: (reason: unknown) => void = () => {};

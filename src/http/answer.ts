@@ -7,44 +7,49 @@ import type { ResponseHead } from './head.ts';
 
 /** Where bytes go: the connection. */
 export interface Outlet {
-  /** Hands text (one code unit an octet) and bytes to the socket, in one write. */
-  emit(parts: readonly (ByteString | Uint8Array)[]): void;
+  /** Hands text, one code unit an octet, to the socket. */
+  emitText(text: ByteString): void;
+  /** Hands over bytes, and the text around them, in one write. */
+  emitBytes(before: ByteString, bytes: Uint8Array, after: ByteString): void;
   /** Calls `answer.flush()` once this turn of the loop is over. */
   later(answer: Answer): void;
-}
-
-/** What the request asks of its answer. */
-export interface Asked {
-  readonly headOnly: boolean;
-  readonly oldClient: boolean;
-  readonly wantsKeepAlive: boolean;
 }
 
 /** Pieces up to this size are copied and leave with others of the same turn; larger ones leave at once. */
 const small = 4 * 1024;
 const cap = 64 * 1024;
 
+const none: HeaderList = [];
+
 type Framing = 'none' | 'length' | 'chunked' | 'close';
 
 export class Answer {
   readonly #outlet: Outlet;
-  readonly #asked: Asked;
+  /** What the request asks of its answer: no body (HEAD), no chunks (HTTP/1.0), another one behind it. */
+  readonly #headOnly: boolean;
+  readonly #oldClient: boolean;
+  readonly #wantsKeepAlive: boolean;
   #head: CheckedHead | null = null;
   #framing: Framing | null = null;
   /** Small pieces of the body that wait for the end of this turn. */
   #held: ByteString = '';
   /** A large piece that leaves with the end. */
   #last: Uint8Array | null = null;
+  /** What the app's Content-Length says; null where it says nothing. */
   #declared: number | null = null;
+  /** The Content-Length that the engine knows, where the app said none. */
+  #known: ByteString = '';
   #sent = 0;
   #over = false;
   #scheduled = false;
   /** Must the connection be closed behind this answer? Asked when the head leaves. */
   closing = false;
 
-  constructor(outlet: Outlet, asked: Asked) {
+  constructor(outlet: Outlet, headOnly: boolean, oldClient: boolean, wantsKeepAlive: boolean) {
     this.#outlet = outlet;
-    this.#asked = asked;
+    this.#headOnly = headOnly;
+    this.#oldClient = oldClient;
+    this.#wantsKeepAlive = wantsKeepAlive;
   }
 
   get started(): boolean {
@@ -58,7 +63,7 @@ export class Answer {
 
   /** The head has left, or leaves at the end of this turn: nothing takes its place any more. */
   get headed(): boolean {
-    return this.framed || this.#scheduled;
+    return this.#framing !== null || this.#scheduled;
   }
 
   /** Bytes of the body that the app has given. */
@@ -73,8 +78,9 @@ export class Answer {
   start(head: ResponseHead): void {
     if (this.headed) throw new GatewayError('CONTRACT', 'Cannot start the answer: its head has left already');
     if (this.#sent > 0) throw new GatewayError('CONTRACT', 'Cannot start the answer: its body has begun');
-    this.#head = checkHead(head);
-    this.#declared = this.#head.length;
+    const checked = checkHead(head);
+    this.#head = checked;
+    this.#declared = checked.length;
   }
 
   /** Forgets a head that has not left, so that another can take its place. */
@@ -86,11 +92,17 @@ export class Answer {
     this.#sent = 0;
   }
 
+  /** `bytes` are the whole body, and nothing has left: its length needs no chunks to be told. */
+  measure(bytes: number): void {
+    if (this.#framing !== null || this.#declared !== null || this.#headOnly) return;
+    if (this.#head && !bodiless(this.#head.status)) this.#known = `content-length: ${bytes}\r\n`;
+  }
+
   /** Takes a piece that end() follows at once. */
   hold(chunk: Uint8Array): void {
     const head = this.#begun();
     this.#count(chunk.length);
-    if (chunk.length === 0 || this.#asked.headOnly || bodiless(head.status)) return;
+    if (chunk.length === 0 || this.#headOnly || bodiless(head.status)) return;
     if (chunk.length > small) this.#last = chunk;
     else this.#held += latin1(chunk);
   }
@@ -98,9 +110,9 @@ export class Answer {
   write(chunk: Uint8Array): void {
     const head = this.#begun();
     this.#count(chunk.length);
-    if (chunk.length === 0 || this.#asked.headOnly || bodiless(head.status)) return this.#schedule();
+    if (chunk.length === 0 || this.#headOnly || bodiless(head.status)) return this.#schedule();
     if (chunk.length > small) {
-      this.#leave(chunk, false, []);
+      this.#leave(chunk, false, none);
       return;
     }
     this.#held += latin1(chunk);
@@ -109,25 +121,16 @@ export class Answer {
   }
 
   /** Completes it. Throws where the body is shorter than the app's Content-Length: then it must be cut. */
-  end(trailers: HeaderList = []): void {
-    const head = this.#begun();
-    const { headOnly } = this.#asked;
-    if (this.#declared !== null && !headOnly && this.#sent < this.#declared) {
-      this.#leave(null, false, []);
+  end(trailers: HeaderList): void {
+    this.#begun();
+    if (this.#declared !== null && !this.#headOnly && this.#sent < this.#declared) {
+      this.#leave(null, false, none);
       throw new GatewayError(
         'CONTRACT',
         `Cannot end the answer: its Content-Length is ${this.#declared}, its body has ${this.#sent} bytes`,
       );
     }
-    if (
-      !this.framed &&
-      head.length === null &&
-      !headOnly &&
-      !bodiless(head.status) &&
-      trailers.length === 0
-    ) {
-      this.#head = { ...head, lines: `${head.lines}content-length: ${this.#sent}\r\n`, length: this.#sent };
-    }
+    if (trailers.length === 0) this.measure(this.#sent);
     this.#over = true;
     this.#leave(this.#last, true, trailers);
   }
@@ -135,7 +138,7 @@ export class Answer {
   /** Sends what waits. */
   flush(): void {
     this.#scheduled = false;
-    if (this.#head && !this.#over && (this.#held !== '' || !this.framed)) this.#leave(null, false, []);
+    if (this.#head && !this.#over && (this.#held !== '' || !this.framed)) this.#leave(null, false, none);
   }
 
   #begun(): CheckedHead {
@@ -162,7 +165,7 @@ export class Answer {
 
   /** Hands over head, held pieces, one large piece and the end, as far as each is due. */
   #leave(chunk: Uint8Array | null, last: boolean, trailers: HeaderList): void {
-    const head = this.framed ? '' : this.#headText();
+    const head = this.#framing === null && this.#head ? this.#headText(this.#head) : '';
     const held = this.#held;
     this.#held = '';
     const size = held.length + (chunk?.length ?? 0);
@@ -170,33 +173,24 @@ export class Answer {
     const before = chunked && size > 0 ? `${head}${encodeChunkSize(size)}${held}` : head + held;
     const end = chunked && last ? encodeLastChunk(trailers) : '';
     const after = (chunked && size > 0 ? '\r\n' : '') + end;
-    if (chunk === null) {
-      if (before !== '' || after !== '') this.#outlet.emit([before + after]);
-      return;
-    }
-    const parts: (ByteString | Uint8Array)[] = before === '' ? [chunk] : [before, chunk];
-    if (after !== '') parts.push(after);
-    this.#outlet.emit(parts);
+    if (chunk !== null) this.#outlet.emitBytes(before, chunk, after);
+    else if (before !== '' || after !== '') this.#outlet.emitText(before + after);
   }
 
-  #headText(): ByteString {
-    const { lines, dated } = this.#begunOrOver();
-    this.#framing = this.#frame();
-    const keep = this.#asked.oldClient && !this.closing ? 'connection: keep-alive\r\n' : '';
-    return `${lines}${dated ? '' : dateLine()}${this.#framing === 'chunked' ? 'transfer-encoding: chunked\r\n' : ''}${this.closing ? 'connection: close\r\n' : keep}\r\n`;
+  #headText(head: CheckedHead): ByteString {
+    const framing = this.#frame(head);
+    this.#framing = framing;
+    const date = head.dated ? '' : dateLine();
+    const coding = framing === 'chunked' ? 'transfer-encoding: chunked\r\n' : '';
+    const keep = this.#oldClient ? 'connection: keep-alive\r\n' : '';
+    return `${head.lines}${this.#known}${date}${coding}${this.closing ? 'connection: close\r\n' : keep}\r\n`;
   }
 
-  #begunOrOver(): CheckedHead {
-    if (!this.#head) throw new GatewayError('CONTRACT', 'Cannot send a head: the answer has not started');
-    return this.#head;
-  }
-
-  #frame(): Framing {
-    const { status, length } = this.#begunOrOver();
-    if (!this.#asked.wantsKeepAlive) this.closing = true;
-    if (this.#asked.headOnly || bodiless(status)) return 'none';
-    if (length !== null) return 'length';
-    if (!this.#asked.oldClient) return 'chunked';
+  #frame({ status, length }: CheckedHead): Framing {
+    if (!this.#wantsKeepAlive) this.closing = true;
+    if (this.#headOnly || bodiless(status)) return 'none';
+    if (length !== null || this.#known !== '') return 'length';
+    if (!this.#oldClient) return 'chunked';
     this.closing = true;
     return 'close';
   }

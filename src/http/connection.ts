@@ -121,8 +121,12 @@ export class Connection implements Wire, Deadlined {
     return maxRequests > 0 && this.#requests >= maxRequests;
   }
 
-  emit(parts: readonly (ByteString | Uint8Array)[]): void {
-    if (this.#phase === 'open') this.#out.emit(parts, this.#parser.buffered > 0); // more requests wait behind this one
+  emitText(text: ByteString): void {
+    if (this.#phase === 'open') this.#out.text(text, this.#parser.buffered > 0); // more requests wait behind this one
+  }
+
+  emitBytes(before: ByteString, bytes: Uint8Array, after: ByteString): void {
+    if (this.#phase === 'open') this.#out.bytes(before, bytes, after);
   }
 
   later(answer: Answer): void {

@@ -5,51 +5,124 @@ import { bodiless, reasonOf } from '../core/status.ts';
 import { isFieldValue, isToken, lowerName } from './grammar.ts';
 import type { ResponseHead } from './head.ts';
 
-/** A response head that was checked, with what its framing depends on. */
-export interface CheckedHead {
+/** A response head that was checked: nothing in it can split or smuggle. Made by checkHead() and checkLooseHead() alone. */
+export class CheckedHead implements ResponseHead {
   readonly status: number;
-  /** Status line and the app's fields, each with its CRLF. */
+  readonly headers: HeaderList;
+  /** Status line and fields, each with its CRLF. */
   readonly lines: ByteString;
-  /** The app's Content-Length; null where it gave none. */
+  /** The app's Content-Length; null where it gave none, or where the status has no body. */
   readonly length: number | null;
   readonly dated: boolean;
+
+  constructor(status: number, headers: HeaderList, lines: ByteString, length: number | null, dated: boolean) {
+    this.status = status;
+    this.headers = headers;
+    this.lines = lines;
+    this.length = length;
+    this.dated = dated;
+  }
 }
 
 /** Fields that are the engine's: how an answer is framed and how long a connection lives (RFC 9110 §7.6.1). */
 const ours = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'te']);
-const known = new Map<string, 'plain' | 'content-length' | 'date'>();
+
+/** A name that apps send, as it was spelled. */
+interface KnownName {
+  readonly kind: 'plain' | 'content-length' | 'date' | 'ours';
+  readonly lower: string;
+  /** The value that it had last, and both as a line: most answers say the same again. Only where it is in lower case. */
+  value: ByteString;
+  line: ByteString;
+  /** The value as a number, where it is a Content-Length. */
+  length: number;
+}
+const known = new Map<string, KnownName>();
+const kept = 64;
 
 /** Checks what an app wants to send. Throws GatewayError CONTRACT where it could split or smuggle. */
-export function checkHead({ status, reason, headers }: ResponseHead): CheckedHead {
+export function checkHead(head: ResponseHead): CheckedHead {
+  return head instanceof CheckedHead ? head : check(head, false);
+}
+
+/** The same, with names in lower case and without the fields that are the engine's, which are refused otherwise. */
+export function checkLooseHead(head: ResponseHead): CheckedHead {
+  return check(head, true);
+}
+
+function check({ status, reason, headers }: ResponseHead, loose: boolean): CheckedHead {
+  let lines = statusLine(status, reason);
+  let length: number | null = null;
+  let dated = false;
+  let changed = false;
+  for (let at = 0; at < headers.length; at += 1) {
+    const pair = headers[at];
+    if (pair?.length !== 2) throw refused(`the header number ${at + 1}`, 'it is not a pair');
+    const [name, value] = pair;
+    const one = known.get(name) ?? learn(name, loose);
+    if (one.kind === 'ours') {
+      if (!loose) throw refused(`the header "${name}"`, "framing and connection are the server's");
+      changed = true;
+      continue;
+    }
+    const plain = one.lower === name;
+    if (loose && !plain) changed = true;
+    const again = plain && value === one.value && one.line !== '';
+    if (one.kind === 'content-length') {
+      if (length !== null) throw refused('the header "content-length"', 'there is more than one');
+      length = again ? one.length : lengthOf(value);
+      if (status === 204) continue; // RFC 9110 §8.6: a 204 has none
+    } else if (one.kind === 'date') {
+      dated = true;
+    }
+    lines += again ? one.line : lineOf(loose ? one.lower : name, value, plain ? one : null);
+  }
+  const own = changed ? looseHeaders(headers) : headers;
+  return new CheckedHead(status, own, lines, bodiless(status) ? null : length, dated);
+}
+
+/** Remembered in `one`, where there is one. */
+function lineOf(name: string, value: ByteString, one: KnownName | null): ByteString {
+  if (typeof value !== 'string' || !isFieldValue(value)) {
+    throw refused(`the header "${name}"`, 'its value has a control character or one beyond U+00FF');
+  }
+  const line = `${name}: ${value}\r\n`;
+  if (one && value.length <= kept) {
+    one.value = value;
+    one.line = line;
+    if (one.kind === 'content-length') one.length = lengthOf(value);
+  }
+  return line;
+}
+
+/** With names in lower case, and without the fields that are the engine's. */
+export function looseHeaders(headers: HeaderList): HeaderList {
+  return headers
+    .map(([name, value]) => [lowerName(name), value] as const)
+    .filter(([name]) => !ours.has(name));
+}
+
+const statusLines = new Map<number, ByteString>();
+
+function statusLine(status: number, reason: ByteString | undefined): ByteString {
+  const line = reason === undefined ? statusLines.get(status) : undefined;
+  if (line !== undefined) return line;
   if (!Number.isInteger(status) || status < 200 || status > 999) {
     throw refused(`the status ${String(status)}`, 'a status is a whole number from 200 to 999');
   }
   if (reason !== undefined && !isFieldValue(reason))
     throw refused(`the reason "${reason}"`, 'it has a control character or one beyond U+00FF');
-  let lines = `HTTP/1.1 ${status} ${reason ?? reasonOf(status)}\r\n`;
-  let length: number | null = null;
-  let dated = false;
-  for (const [name, value] of headers) {
-    const kind = known.get(name) ?? kindOf(name);
-    if (typeof value !== 'string' || !isFieldValue(value)) {
-      throw refused(`the header "${name}"`, 'its value has a control character or one beyond U+00FF');
-    }
-    if (kind === 'content-length') {
-      length = lengthOf(value, length);
-      if (status === 204) continue; // RFC 9110 §8.6: a 204 has none
-    } else if (kind === 'date') {
-      dated = true;
-    }
-    lines += `${name}: ${value}\r\n`;
-  }
-  return { status, lines, length: bodiless(status) ? null : length, dated };
+  const made = `HTTP/1.1 ${status} ${reason ?? reasonOf(status)}\r\n`;
+  if (reason === undefined) statusLines.set(status, made); // 800 at most
+  return made;
 }
 
 /** The lines of an informational answer, whole. */
 export function encodeInformational(status: 100 | 103, headers: HeaderList): ByteString {
   let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
   for (const [name, value] of headers) {
-    if (kindOf(name) !== 'plain') throw refused(`the header "${name}"`, 'it belongs into the final head');
+    if (learn(name, false).kind !== 'plain')
+      throw refused(`the header "${name}"`, 'it belongs into the final head');
     if (!isFieldValue(value))
       throw refused(`the header "${name}"`, 'its value has a control character or one beyond U+00FF');
     text += `${name}: ${value}\r\n`;
@@ -87,7 +160,8 @@ export function encodeLastChunk(trailers: HeaderList): ByteString {
   if (trailers.length === 0) return '0\r\n\r\n';
   let text = '0\r\n';
   for (const [name, value] of trailers) {
-    if (kindOf(name) !== 'plain') throw refused(`the trailer "${name}"`, 'it belongs into the head');
+    if (learn(name, false).kind !== 'plain')
+      throw refused(`the trailer "${name}"`, 'it belongs into the head');
     if (!isFieldValue(value))
       throw refused(`the trailer "${name}"`, 'its value has a control character or one beyond U+00FF');
     text += `${name}: ${value}\r\n`;
@@ -111,18 +185,21 @@ function forgetDate(): void {
   line = '';
 }
 
-function kindOf(name: string): 'plain' | 'content-length' | 'date' {
+function learn(name: string, loose: boolean): KnownName {
+  const before = known.get(name);
+  if (before) return before;
   const lower = typeof name === 'string' ? lowerName(name) : '';
   if (!isToken(lower)) throw refused(`the header "${String(name)}"`, 'its name is not a token');
-  if (ours.has(lower)) throw refused(`the header "${name}"`, "framing and connection are the server's");
-  const kind = lower === 'content-length' || lower === 'date' ? lower : 'plain';
+  const mine = ours.has(lower);
+  if (mine && !loose) throw refused(`the header "${name}"`, "framing and connection are the server's");
+  const kind = mine ? 'ours' : lower === 'content-length' || lower === 'date' ? lower : 'plain';
+  const one: KnownName = { kind, lower, value: '', line: '', length: 0 };
   // Bounded: an app may make up names for ever.
-  if (known.size < 1024 && name.length <= 64) known.set(name, kind);
-  return kind;
+  if (known.size < 1024 && name.length <= 64) known.set(name, one);
+  return one;
 }
 
-function lengthOf(value: ByteString, before: number | null): number {
-  if (before !== null) throw refused('the header "content-length"', 'there is more than one');
+function lengthOf(value: ByteString): number {
   if (!/^\d{1,15}$/.test(value))
     throw refused('the header "content-length"', `its value "${value}" is not a number`);
   return Number(value);

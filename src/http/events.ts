@@ -1,11 +1,14 @@
 // What the parser finds in the bytes of a connection: a head, pieces of a body, its end.
 import type { HeaderList } from '../core/bytes.ts';
-import type { Framing } from './framing.ts';
 import type { RequestHead } from './head.ts';
 
-export interface HeadEvent extends Framing {
+export interface HeadEvent {
   readonly kind: 'head';
   readonly head: RequestHead;
+  /** Of the body: 0 for none, null for chunked. */
+  readonly length: number | null;
+  readonly keepAlive: boolean;
+  readonly expectsContinue: boolean;
 }
 export interface DataEvent {
   readonly kind: 'data';

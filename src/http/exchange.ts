@@ -46,6 +46,11 @@ export interface Exchange extends Origin {
    * One read at a time. The first one sends `100 Continue` where the client waits for it.
    */
   read(): Promise<Piece>;
+  /**
+   * What read() would give, where it has come already; null where read() would wait. Throws what read() rejects with.
+   * A body that is here costs no promise so.
+   */
+  ready(): Piece | null;
   /** The fields behind a chunked body, names in lower case: there once the last piece was read (RFC 9110 §6.5). */
   readonly trailers: HeaderList;
   /** 103 Early Hints: while the head is unsent, never to HTTP/1.0. */

@@ -1,8 +1,9 @@
 // How long is this body? And what else the head says about the connection (RFC 9112 §6, §9).
 import type { ByteString } from '../core/bytes.ts';
 import { HttpError } from '../core/errors.ts';
+import type { HeadEvent } from './events.ts';
 import { isHost, listOf } from './grammar.ts';
-import type { Version } from './head.ts';
+import type { RequestHead, Version } from './head.ts';
 
 /** The fields that decide about framing and connection, gathered while the head is parsed. */
 export interface FramingFields {
@@ -16,17 +17,13 @@ export interface FramingFields {
   expect: ByteString | null;
 }
 
-export interface Framing {
-  /** 0 for no body, null for chunked. */
-  readonly length: number | null;
-  readonly keepAlive: boolean;
-  readonly expectsContinue: boolean;
-}
-
 /** Decides, or refuses: every doubt about where a message ends is an error (RFC 9112 §6.3, §11.2). */
-export function frame(fields: FramingFields, version: Version, maxBody: number): Framing {
+export function frame(head: RequestHead, fields: FramingFields, maxBody: number): HeadEvent {
+  const { version } = head;
   checkHost(fields, version);
   return {
+    kind: 'head',
+    head,
     length: lengthOf(fields, version, maxBody),
     keepAlive: keepAlive(fields.connection, version),
     expectsContinue: expectsContinue(fields.expect, version),

@@ -5,6 +5,11 @@ export const tokenOctets: Uint8Array = octets(
   "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
 );
 
+/** Octets of a token in lower case; 0 where not allowed. */
+export const nameOctets: Uint8Array = tokenOctets.map((allowed, octet) =>
+  allowed === 1 && octet >= 65 && octet <= 90 ? octet + 32 : allowed * octet,
+);
+
 /** Octets of a field value: HTAB, SP, visible, obs-text (RFC 9110 §5.5); no other control, and no DEL. */
 export const valueOctets: Uint8Array = Uint8Array.from({ length: 256 }, (_, octet) =>
   octet === 9 || (octet >= 32 && octet !== 127) ? 1 : 0,

@@ -1,25 +1,51 @@
 // One pass over the bytes of a head: request line, fields, and the fields that decide about framing (RFC 9112 §3, §5).
-import type { ByteString } from '../core/bytes.ts';
+import type { ByteString, Header } from '../core/bytes.ts';
 import { HttpError } from '../core/errors.ts';
-import type { FramingFields } from './framing.ts';
-import { isHost, targetOctets, tokenOctets, valueOctets } from './grammar.ts';
+import type { HeadEvent } from './events.ts';
+import { type FieldName, nameOf } from './field-name.ts';
+import { type FramingFields, frame } from './framing.ts';
+import { isHost, nameOctets, targetOctets, tokenOctets, valueOctets } from './grammar.ts';
 import { ParsedHead, type Version } from './head.ts';
+import type { LastFields } from './last-fields.ts';
 import type { Limits } from './limits.ts';
 
-export interface ParsedRequest {
-  readonly head: ParsedHead;
-  readonly fields: FramingFields;
-  /** Where the head's last CRLF ends. */
-  readonly end: number;
+/** Where the parts of the head end, in the bytes: written while it is parsed, read in the same turn. */
+const line = { method: 0, target: 0, version: 0, head: 0 };
+/** The fields of the head that is parsed: their names, and where their values begin and end. The same arrays for each. */
+const names: FieldName[] = [];
+const values: number[] = [];
+const framing: FramingFields = {
+  hosts: 0,
+  host: '',
+  lengths: 0,
+  length: '',
+  codings: 0,
+  coding: '',
+  connection: null,
+  expect: null,
+};
+
+/** Where the head that was parsed last ends, behind its empty line. */
+export function headEnd(): number {
+  return line.head;
 }
 
-/** Where the parts of the request line end, in the bytes: written by requestLine(), read in the same turn. */
-const line = { method: 0, target: 0, version: 0 };
-
 /** Parses the head that begins at `start`; null where its end is not there yet. Throws HttpError. */
-export function parseHead(bytes: Buffer, start: number, end: number, limits: Limits): ParsedRequest | null {
+export function parseHead(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  limits: Limits,
+  last: LastFields,
+): HeadEvent | null {
   if (!requestLine(bytes, start, end, limits)) return null;
-  const offsets: number[] = [];
+  const known = last.same(bytes, line.version + 2, end);
+  if (known) {
+    line.head = line.version + 2 + last.length;
+    if (line.head - start > limits.maxHead) throw tooLong(limits);
+    return event(bytes, start, last.headers(), known, limits);
+  }
+  let count = 0;
   let at = line.version + 2;
   for (;;) {
     if (at < end && bytes[at] === 10) throw broken('a line ends with LF alone');
@@ -28,17 +54,19 @@ export function parseHead(bytes: Buffer, start: number, end: number, limits: Lim
       if (bytes[at + 1] !== 10) throw broken('a line ends with CR alone');
       break;
     }
-    const next = field(bytes, at, end, offsets);
-    if (next === null) return unfinished(bytes, start, end, limits);
+    const next = field(bytes, at, end, count);
+    if (next === 0) return unfinished(bytes, start, end, limits);
     at = next;
-    if (offsets.length > 4 * limits.maxHeaders) {
+    count += 1;
+    if (count > limits.maxHeaders) {
       throw new HttpError(431, `Cannot read the head: it has more than ${limits.maxHeaders} fields`);
     }
   }
   if (at + 2 - start > limits.maxHead) throw tooLong(limits);
-  if (start > 0)
-    for (let index = 0; index < offsets.length; index += 1) offsets[index] = (offsets[index] ?? 0) - start;
-  return assemble(bytes.toString('latin1', start, at), start, offsets, at + 2);
+  line.head = at + 2;
+  const headers = listed(bytes, start, at, count);
+  last.keep(bytes, line.version + 2, line.head, headers, framing);
+  return event(bytes, start, headers, framing, limits);
 }
 
 /** Finds the parts of the request line; false where it has not ended. The octets are checked, the parts are not. */
@@ -68,11 +96,16 @@ function requestLine(bytes: Buffer, start: number, end: number, limits: Limits):
   return true;
 }
 
-/** Takes one field line; returns where the next line begins, null where this one has not ended. */
-function field(bytes: Buffer, start: number, end: number, offsets: number[]): number | null {
+/** Takes one field line as number `index`; returns where the next line begins, 0 where this one has not ended. */
+function field(bytes: Buffer, start: number, end: number, index: number): number {
   let at = start;
-  while (at < end && tokenOctets[bytes[at] ?? 0] === 1) at += 1;
-  if (at >= end) return null;
+  let hash = 0;
+  for (; at < end; at += 1) {
+    const octet = nameOctets[bytes[at] ?? 0] ?? 0;
+    if (octet === 0) break;
+    hash = (Math.imul(hash, 31) + octet) | 0;
+  }
+  if (at >= end) return 0;
   if (bytes[at] !== 58 || at === start) throw broken('a field has no valid name before its colon');
   const nameEnd = at;
   at += 1;
@@ -81,31 +114,63 @@ function field(bytes: Buffer, start: number, end: number, offsets: number[]): nu
   while (at < end && valueOctets[bytes[at] ?? 0] === 1) at += 1;
   if (at + 1 >= end) {
     if (at < end && bytes[at] !== 13) throw broken('a field value has a control character');
-    return null;
+    return 0;
   }
   if (bytes[at] !== 13)
     throw broken(bytes[at] === 10 ? 'a line ends with LF alone' : 'a field value has a control character');
   if (bytes[at + 1] !== 10) throw broken('a line ends with CR alone');
   let valueEnd = at;
   while (valueEnd > valueStart && (bytes[valueEnd - 1] === 32 || bytes[valueEnd - 1] === 9)) valueEnd -= 1;
-  offsets.push(start, nameEnd, valueStart, valueEnd);
+  names[index] = nameOf(bytes, start, nameEnd, hash);
+  values[2 * index] = valueStart;
+  values[2 * index + 1] = valueEnd;
   return at + 2;
 }
 
-function assemble(text: ByteString, start: number, offsets: readonly number[], end: number): ParsedRequest {
-  const method = text.slice(0, line.method - start);
-  const target = text.slice(line.method + 1 - start, line.target - start);
-  const version = versionOf(text.slice(line.target + 1 - start, line.version - start));
-  const fields = framingFields(text, offsets);
-  checkTarget(method, target, fields);
-  return { head: new ParsedHead({ method, target, version }, text, offsets), fields, end };
+/** The fields as strings, which are slices of one, and what of them decides about framing. */
+function listed(bytes: Buffer, start: number, end: number, count: number): Header[] {
+  const text = bytes.toString('latin1', start, end);
+  const headers: Header[] = [];
+  clear(framing);
+  for (let index = 0; index < count; index += 1) {
+    const name = names[index];
+    if (!name) break; // field() has set it
+    const value = text.slice((values[2 * index] ?? 0) - start, (values[2 * index + 1] ?? 0) - start);
+    if (name.decides) note(framing, name.text, value);
+    headers.push([name.text, value]);
+  }
+  return headers;
 }
 
-function versionOf(text: ByteString): Version {
-  if (text === 'HTTP/1.1') return '1.1';
-  if (text === 'HTTP/1.0') return '1.0';
-  if (/^HTTP\/\d\.\d$/.test(text))
-    throw new HttpError(505, `Cannot speak "${text}": HTTP/1.1 and HTTP/1.0 are spoken here`);
+function event(
+  bytes: Buffer,
+  start: number,
+  headers: Header[],
+  fields: FramingFields,
+  limits: Limits,
+): HeadEvent {
+  const text = bytes.toString('latin1', start, line.version);
+  const method = methodOf(text, line.method - start);
+  const target = text.slice(line.method + 1 - start, line.target - start);
+  const version = versionOf(text, line.target + 1 - start);
+  checkTarget(method, target, fields);
+  const head = new ParsedHead(method, target, version, headers);
+  return frame(head, fields, limits.maxBody);
+}
+
+/** The methods that nearly all requests have are not made anew. */
+function methodOf(text: ByteString, size: number): string {
+  if (size === 3 && text.startsWith('GET')) return 'GET';
+  if (size === 4 && text.startsWith('POST')) return 'POST';
+  return text.slice(0, size);
+}
+
+function versionOf(text: ByteString, start: number): Version {
+  if (text.length - start === 8 && text.endsWith('HTTP/1.1')) return '1.1';
+  const given = text.slice(start);
+  if (given === 'HTTP/1.0') return '1.0';
+  if (/^HTTP\/\d\.\d$/.test(given))
+    throw new HttpError(505, `Cannot speak "${given}": HTTP/1.1 and HTTP/1.0 are spoken here`);
   throw broken('the request line does not end with a version');
 }
 
@@ -126,32 +191,12 @@ function checkTarget(method: string, target: ByteString, fields: FramingFields):
   }
 }
 
-function framingFields(text: ByteString, offsets: readonly number[]): FramingFields {
-  const fields: FramingFields = {
-    hosts: 0,
-    host: '',
-    lengths: 0,
-    length: '',
-    codings: 0,
-    coding: '',
-    connection: null,
-    expect: null,
-  };
-  for (let at = 0; at < offsets.length; at += 4) {
-    const start = offsets[at] ?? 0;
-    const size = (offsets[at + 1] ?? 0) - start;
-    if (!interesting(size, text.charCodeAt(start) | 32)) continue;
-    note(fields, text.slice(start, start + size).toLowerCase(), text.slice(offsets[at + 2], offsets[at + 3]));
-  }
-  return fields;
-}
-
-/** Could a name of this length and first letter be one of note()? Spares most names their string. */
-function interesting(size: number, first: number): boolean {
-  if (size === 4) return first === 104; // host
-  if (size === 6) return first === 101; // expect
-  if (size === 10 || size === 14) return first === 99; // connection, content-length
-  return size === 17 && first === 116; // transfer-encoding
+function clear(fields: FramingFields): void {
+  fields.hosts = 0;
+  fields.lengths = 0;
+  fields.codings = 0;
+  fields.connection = null;
+  fields.expect = null;
 }
 
 function note(fields: FramingFields, name: string, value: ByteString): void {

@@ -1,6 +1,5 @@
 // The head of a request and of a response, as both wings see them.
-import type { ByteString, Header, HeaderList } from '../core/bytes.ts';
-import { lowerName } from './grammar.ts';
+import type { ByteString, HeaderList } from '../core/bytes.ts';
 
 export type Version = '1.0' | '1.1' | '2';
 
@@ -29,56 +28,32 @@ export interface ResponseHead {
   readonly headers: HeaderList;
 }
 
-/** A head that was parsed to offsets: header strings are made when somebody asks for them. */
+/** A head that came over the wire. */
 export class ParsedHead implements RequestHead {
   readonly method: string;
   readonly target: ByteString;
+  readonly path: ByteString;
+  readonly query: ByteString;
   readonly version: Version;
-  /** The whole head, one code unit an octet. */
-  readonly #text: ByteString;
-  /** Four a field, into the text: where the name starts and ends, where the value starts and ends. */
-  readonly #fields: readonly number[];
-  #headers: HeaderList | null = null;
+  readonly headers: HeaderList;
 
-  constructor(
-    line: { method: string; target: ByteString; version: Version },
-    text: ByteString,
-    fields: readonly number[],
-  ) {
-    this.method = line.method;
-    this.target = line.target;
-    this.version = line.version;
-    this.#text = text;
-    this.#fields = fields;
-  }
-
-  get path(): ByteString {
-    const start = this.#pathStart();
-    const query = this.target.indexOf('?', start);
-    return (query < 0 ? this.target.slice(start) : this.target.slice(start, query)) || '/';
-  }
-
-  get query(): ByteString {
-    const query = this.target.indexOf('?');
-    return query < 0 ? '' : this.target.slice(query + 1);
-  }
-
-  get headers(): HeaderList {
-    if (this.#headers) return this.#headers;
-    const fields = this.#fields;
-    const headers: Header[] = [];
-    for (let at = 0; at < fields.length; at += 4) {
-      const name = lowerName(this.#text.slice(fields[at], fields[at + 1]));
-      headers.push([name, this.#text.slice(fields[at + 2], fields[at + 3])]);
-    }
-    this.#headers = headers;
-    return headers;
+  constructor(method: string, target: ByteString, version: Version, headers: HeaderList) {
+    const query = target.indexOf('?');
+    this.method = method;
+    this.target = target;
+    this.path = target.startsWith('/') && query < 0 ? target : pathOf(target, query);
+    this.query = query < 0 ? '' : target.slice(query + 1);
+    this.version = version;
+    this.headers = headers;
   }
 
   get(name: string): ByteString | undefined {
-    const values = this.all(name);
-    if (values.length < 2) return values[0];
-    return values.join(name === 'cookie' ? '; ' : ', ');
+    let value: ByteString | undefined;
+    for (const [field, one] of this.headers) {
+      if (field !== name) continue;
+      value = value === undefined ? one : `${value}${name === 'cookie' ? '; ' : ', '}${one}`;
+    }
+    return value;
   }
 
   all(name: string): ByteString[] {
@@ -88,15 +63,15 @@ export class ParsedHead implements RequestHead {
   }
 
   has(name: string): boolean {
-    return this.headers.some(([field]) => field === name);
+    for (const [field] of this.headers) if (field === name) return true;
+    return false;
   }
+}
 
-  /** In absolute form the path begins behind the authority (RFC 9112 §3.2.2). */
-  #pathStart(): number {
-    if (this.target.startsWith('/') || this.target === '*') return 0;
-    const authority = this.target.indexOf('://') + 3;
-    const end = /[/?]/.exec(this.target.slice(authority));
-    if (!end) return this.target.length;
-    return authority + end.index;
-  }
+/** In absolute form the path begins behind the authority (RFC 9112 §3.2.2). */
+function pathOf(target: ByteString, query: number): ByteString {
+  const whole = query < 0 ? target : target.slice(0, query);
+  if (whole.startsWith('/') || whole === '*') return whole;
+  const start = whole.indexOf('/', whole.indexOf('://') + 3);
+  return start < 0 ? '/' : whole.slice(start);
 }

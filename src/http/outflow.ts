@@ -2,10 +2,9 @@
 import type { Socket } from 'node:net';
 
 import type { ByteString } from '../core/bytes.ts';
-import { type Deferred, deferred } from '../core/deferred.ts';
+import { type Deferred, deferred, settled } from '../core/deferred.ts';
 import { Disconnected } from '../core/errors.ts';
 
-const roomy: Promise<void> = Promise.resolve();
 /** Text that waits for its turn's end leaves when it is this long. */
 const most = 64 * 1024;
 
@@ -21,18 +20,30 @@ export class Outflow {
     this.#socket = socket;
   }
 
-  /** Hands over text and bytes, in one write; text alone may wait for the end of this turn, for others to join it. */
-  emit(parts: readonly (ByteString | Uint8Array)[], mayWait: boolean): void {
-    const [first] = parts;
-    if (parts.length > 1 || typeof first !== 'string') {
-      this.#writeAll(parts);
-    } else if (mayWait && this.#text.length + first.length < most) {
+  /** Hands over text; it may wait for the end of this turn, for others to join it. */
+  text(text: ByteString, mayWait: boolean): void {
+    if (mayWait && this.#text.length + text.length < most) {
       if (this.#text === '') process.nextTick(flushOutflow, this);
-      this.#text += first;
+      this.#text += text;
+    } else if (this.#text === '') {
+      this.#socket.write(text, 'latin1');
     } else {
-      this.#socket.write(this.#text + first, 'latin1');
+      const all = this.#text + text;
       this.#text = '';
+      this.#socket.write(all, 'latin1');
     }
+  }
+
+  /** Hands over bytes and the text around them, in one write. */
+  bytes(before: ByteString, bytes: Uint8Array, after: ByteString): void {
+    const socket = this.#socket;
+    socket.cork();
+    const first = this.#text + before;
+    this.#text = '';
+    if (first !== '') socket.write(first, 'latin1');
+    socket.write(bytes);
+    if (after !== '') socket.write(after, 'latin1');
+    socket.uncork();
   }
 
   flush(): void {
@@ -44,7 +55,7 @@ export class Outflow {
 
   /** Resolves when the socket has room; rejects with Disconnected once it is closed. */
   room(): Promise<void> {
-    if (!this.#socket.writableNeedDrain) return roomy;
+    if (!this.#socket.writableNeedDrain) return settled;
     if (!this.#room) {
       this.#room = deferred();
       this.#room.promise.catch(() => {}); // a writer that does not wait must not end the process
@@ -64,17 +75,6 @@ export class Outflow {
     this.#room?.reject(new Disconnected());
     this.#room = null;
     this.fullSince = 0;
-  }
-
-  #writeAll(parts: readonly (ByteString | Uint8Array)[]): void {
-    const socket = this.#socket;
-    socket.cork();
-    this.flush();
-    for (const one of parts) {
-      if (typeof one === 'string') socket.write(one, 'latin1');
-      else socket.write(one);
-    }
-    socket.uncork();
   }
 }
 

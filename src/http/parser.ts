@@ -2,8 +2,8 @@
 import { HttpError } from '../core/errors.ts';
 import { ChunkedBody } from './chunked.ts';
 import type { DataEvent, EndEvent, HeadEvent, ParserEvent } from './events.ts';
-import { frame } from './framing.ts';
-import { parseHead, unfinished } from './head-parser.ts';
+import { headEnd, parseHead, unfinished } from './head-parser.ts';
+import { LastFields } from './last-fields.ts';
 import type { Limits } from './limits.ts';
 
 const none = Buffer.alloc(0);
@@ -14,6 +14,7 @@ const none = Buffer.alloc(0);
  */
 export class Parser {
   readonly #limits: Limits;
+  readonly #last: LastFields = new LastFields();
   #bytes: Buffer = none;
   #start = 0;
   #end = 0;
@@ -86,18 +87,16 @@ export class Parser {
   #head(): HeadEvent | null {
     if (!this.#skipEmptyLine()) return null;
     if (this.#searched > 0 && !this.#complete()) return null;
-    const parsed = parseHead(this.#bytes, this.#start, this.#end, this.#limits);
-    if (!parsed) {
+    const event = parseHead(this.#bytes, this.#start, this.#end, this.#limits, this.#last);
+    if (!event) {
       this.#searched = this.#end;
       return null;
     }
-    const framing = frame(parsed.fields, parsed.head.version, this.#limits.maxBody);
-    this.#start = parsed.end;
+    this.#start = headEnd();
     this.#searched = 0;
     this.#skipped = false;
-    this.#enter(framing.length);
-    const { length, keepAlive, expectsContinue } = framing;
-    return { kind: 'head', head: parsed.head, length, keepAlive, expectsContinue };
+    if (event.length !== 0) this.#enter(event.length);
+    return event;
   }
 
   #enter(length: number | null): void {

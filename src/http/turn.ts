@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 
 import { fromLatin1, type HeaderList, noBytes } from '../core/bytes.ts';
-import { type Deferred, deferred } from '../core/deferred.ts';
+import { type Deferred, deferred, settled } from '../core/deferred.ts';
 import { asGateway, Disconnected, GatewayError } from '../core/errors.ts';
 import { publish, traced } from '../core/trace.ts';
 import { Answer, type Outlet } from './answer.ts';
@@ -28,8 +28,8 @@ export interface Wire extends Outlet {
   release(turn: Turn): { socket: Duplex; rest: Uint8Array };
 }
 
-const done: Promise<void> = Promise.resolve();
-const bodyOver: Promise<Piece> = Promise.resolve({ body: noBytes, more: false });
+const none: HeaderList = [];
+const bodyOver: Piece = Object.freeze({ body: noBytes, more: false });
 /** A piece larger than this goes out in parts, so that a slow client is seen to make progress. */
 const part = 64 * 1024;
 
@@ -40,7 +40,7 @@ export class Turn implements Exchange {
   readonly head: RequestHead;
   readonly length: number | null;
   /** Set while the body's end is taken. */
-  trailers: HeaderList = [];
+  trailers: HeaderList = none;
   readonly #wire: Wire;
   readonly #origin: Origin;
   readonly #answer: Answer;
@@ -65,11 +65,7 @@ export class Turn implements Exchange {
     this.length = length;
     this.#expects = expectsContinue;
     this.#bodyDone = length === 0;
-    this.#answer = new Answer(wire, {
-      headOnly: head.method === 'HEAD',
-      oldClient: head.version === '1.0',
-      wantsKeepAlive: keepAlive,
-    });
+    this.#answer = new Answer(wire, head.method === 'HEAD', head.version === '1.0', keepAlive);
   }
 
   get id(): string {
@@ -110,7 +106,7 @@ export class Turn implements Exchange {
     return this.#state !== 'open';
   }
   get finished(): Promise<void> {
-    if (this.over) return done;
+    if (this.over) return settled;
     this.#finished ??= deferred();
     return this.#finished.promise;
   }
@@ -121,27 +117,30 @@ export class Turn implements Exchange {
   }
 
   read(): Promise<Piece> {
-    if (this.#fault) return Promise.reject(this.#fault);
-    if (this.#bodyDone) return bodyOver;
-    if (this.#state === 'upgraded')
-      return Promise.reject(new GatewayError('CLOSED', 'Cannot read the body: the socket was given away'));
-    if (this.#reader)
-      return Promise.reject(new GatewayError('CONTRACT', 'Cannot read the body: another read waits for it'));
-    this.#sayContinue();
     try {
-      const piece = this.#piece();
+      const piece = this.ready();
       if (piece) return Promise.resolve(piece);
+      this.#reader = deferred();
     } catch (error) {
       return Promise.reject(error);
     }
-    this.#reader = deferred();
     this.#wire.waiting(true);
     return this.#reader.promise;
   }
 
+  ready(): Piece | null {
+    if (this.#fault) throw this.#fault;
+    if (this.#bodyDone) return bodyOver;
+    if (this.#state === 'upgraded')
+      throw new GatewayError('CLOSED', 'Cannot read the body: the socket was given away');
+    if (this.#reader) throw new GatewayError('CONTRACT', 'Cannot read the body: another read waits for it');
+    this.#sayContinue();
+    return this.#piece();
+  }
+
   inform(status: 103, headers: HeaderList): void {
     if (this.headed || this.over || this.head.version === '1.0') return;
-    this.#wire.emit([encodeInformational(status, headers)]);
+    this.#wire.emitText(encodeInformational(status, headers));
   }
 
   start(head: ResponseHead): void {
@@ -155,8 +154,9 @@ export class Turn implements Exchange {
   }
 
   finish(chunk: Uint8Array): Promise<void> {
+    if (!this.#behind && chunk.length > part && this.bytes === 0) this.#answer.measure(chunk.length);
     if (this.#behind || chunk.length > part)
-      return this.#queue(() => this.#putParts(chunk).then(() => this.#complete([])));
+      return this.#queue(() => this.#putParts(chunk).then(() => this.#complete(none)));
     const refused = this.#refuses();
     if (refused) return Promise.reject(refused);
     try {
@@ -164,14 +164,14 @@ export class Turn implements Exchange {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#complete([]);
+    return this.#complete(none);
   }
 
   flush(): void {
     if (!this.over) this.#answer.flush();
   }
 
-  end(trailers: HeaderList = []): Promise<void> {
+  end(trailers: HeaderList = none): Promise<void> {
     return this.#behind ? this.#queue(() => this.#complete(trailers)) : this.#complete(trailers);
   }
 
@@ -268,18 +268,19 @@ export class Turn implements Exchange {
     }
     this.#finish('done');
     this.#wire.answered(this);
-    return this.#state === 'done' ? this.#wire.room().catch(() => {}) : done;
+    const room = this.#wire.room();
+    return room === settled ? room : room.catch(() => {});
   }
 
   /** Behind a large chunk whose parts have not all left: what its app did not wait for keeps its order. */
   #queue(work: () => Promise<void>): Promise<void> {
-    const mine = (this.#behind ?? done).then(work);
-    const settled = mine
+    const mine = (this.#behind ?? settled).then(work);
+    const over = mine
       .catch(() => {}) // whoever asked for it hears of it
       .finally(() => {
-        if (this.#behind === settled) this.#behind = null;
+        if (this.#behind === over) this.#behind = null;
       });
-    this.#behind = settled;
+    this.#behind = over;
     return mine;
   }
 
@@ -295,7 +296,7 @@ export class Turn implements Exchange {
   #sayContinue(): void {
     if (!this.#expects) return;
     this.#expects = false;
-    if (!this.headed && this.#wire.buffered === 0) this.#wire.emit([encodeInformational(100, [])]);
+    if (!this.headed && this.#wire.buffered === 0) this.#wire.emitText(encodeInformational(100, none));
   }
 
   /** The next piece, with the end of a chunked body seen early where it has come already. */

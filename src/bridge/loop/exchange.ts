@@ -107,6 +107,11 @@ export class LoopExchange implements Exchange {
     this.#finish(this.#headed && this.#left === 0 ? 'complete' : 'gone');
   }
 
+  /** The caller is asked for each piece. */
+  ready(): null {
+    return null;
+  }
+
   read(): Promise<Body> {
     if (this.#readAll) return Promise.resolve({ body: noBytes, more: false });
     if (this.#over) return Promise.reject(new Disconnected());
@@ -137,6 +142,7 @@ export class LoopExchange implements Exchange {
   }
 
   finish(chunk: Uint8Array): Promise<void> {
+    this.#measure(chunk.length);
     if (chunk.length > pieceSize) return this.write(chunk).then(() => this.end());
     this.write(chunk).catch(() => {}); // what refuses it refuses the end as well
     return this.end();
@@ -146,6 +152,7 @@ export class LoopExchange implements Exchange {
   flush(): void {}
 
   end(): Promise<void> {
+    this.#measure(0);
     if (this.#over) return this.#late();
     this.#ending = true;
     return this.#sent();
@@ -202,6 +209,13 @@ export class LoopExchange implements Exchange {
     if (this.#left !== null) this.#left = Math.max(0, this.#left - body.length);
     this.#post({ id: this.#call, kind: 'answer', ...(head && { head }), body, more });
     if (!more) this.#finish('complete');
+  }
+
+  /** The last piece is the first one: the length is known, and nothing needs chunks. */
+  #measure(length: number): void {
+    if (this.#left !== null || this.#headed || this.#pieces.length > 0 || !this.#start) return;
+    this.#start.headers.push(['content-length', String(length)]);
+    this.#left = length;
   }
 
   #makeRoom(): void {

@@ -115,7 +115,7 @@ class Loop {
   async #serve(exchange: LoopExchange, scope: ScopeData): Promise<unknown> {
     const held = new HeldLog(log);
     try {
-      await runHttp(this.#app, this.#scopeOf(exchange, scope), exchange, { log: held });
+      await runHttp(this.#app, this.#scopeOf(exchange, scope), exchange, held);
     } catch (thrown) {
       if (!exchange.gone.aborted) {
         exchange.abort();
