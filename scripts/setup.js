@@ -36,7 +36,8 @@ function npmCi() {
 
 /** The programs that the tests talk to, and are not there: Debian's package names. */
 function wanted() {
-  const programs = { chromium: process.env.DUALGATE_CHROMIUM ?? '/usr/bin/chromium', curl: '/usr/bin/curl' };
+  const chromium = process.env.DUALGATE_CHROMIUM ?? '/usr/bin/chromium';
+  const programs = { chromium, curl: '/usr/bin/curl', openssl: '/usr/bin/openssl' };
   return Object.entries(programs).flatMap(([name, path]) => (existsSync(path) ? [] : [name]));
 }
 

@@ -3,6 +3,7 @@ import { GatewayError, HttpError } from '../core/errors.ts';
 import { type Log, silent } from '../core/log.ts';
 import { publish, type TraceEvent, traced } from '../core/trace.ts';
 import { type Bind, parseBind, urlOf } from '../http/bind.ts';
+import type { DoorwayOptions } from '../http/doorway.ts';
 import type { Bound, Exchange } from '../http/exchange.ts';
 import type { Limits } from '../http/limits.ts';
 import { Listener } from '../http/listener.ts';
@@ -13,7 +14,7 @@ import { Lifespan, type LifespanMode } from './lifespan.ts';
 import { httpScope, webSocketScope } from './scope.ts';
 import { WebSocketSession } from './websocket.ts';
 
-export interface AsyncServerOptions {
+export interface AsyncServerOptions extends DoorwayOptions {
   /** `auto` by default. */
   lifespan?: LifespanMode;
   limits?: Partial<Limits>;
@@ -48,7 +49,9 @@ export class AsyncServer implements AsyncDisposable {
     this.#log = log;
     this.#grace = grace;
     this.#websocket = options.websocket ?? {};
-    this.#listener = new Listener({ handler: (exchange) => this.#handle(exchange), limits, log });
+    const { tls, proxyProtocol } = options;
+    const handler = (exchange: Exchange): Promise<void> => this.#handle(exchange);
+    this.#listener = new Listener({ handler, limits, log, tls, proxyProtocol });
     this.#lifespan = new Lifespan(app, {
       mode: options.lifespan ?? 'auto',
       log,
@@ -69,11 +72,16 @@ export class AsyncServer implements AsyncDisposable {
     try {
       const bound = await this.#listener.listen(address);
       this.#listening++;
-      return { url: urlOf(bound), bound };
+      return { url: urlOf(bound, this.#listener.secure), bound };
     } catch (error) {
       if (this.#listening === 0) await this.close(0);
       throw error;
     }
+  }
+
+  /** Reads the certificates again, for new connections. Throws GatewayError TLS where they cannot be used: then all stays. */
+  reloadTls(): void {
+    this.#listener.reloadTls();
   }
 
   /**

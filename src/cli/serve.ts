@@ -2,8 +2,9 @@
 import { GatewayError } from '../core/errors.ts';
 import { writeWhole } from '../core/stdio.ts';
 import { settle } from '../serve/config.ts';
-import { logFor, serve } from '../serve/serve.ts';
+import { logFor, type Served, serve } from '../serve/serve.ts';
 import { parseArgs } from './args.ts';
+import { hearHangup } from './hangup.ts';
 import { commandHelp, serveUsage } from './help.ts';
 import { runUntilStopped } from './stop.ts';
 
@@ -17,11 +18,18 @@ export async function serveCommand(argv: readonly string[]): Promise<number> {
   const app = oneApp(rest);
   const config = settle(flags);
   const log = logFor(config);
-  const served = sayWhoEndsIt(app);
+  const loaded = sayWhoEndsIt(app);
+  // Without TLS there is nothing to read again, and the signal ends the process as it always did.
+  const reloads = config.cert.length > 0 ? hearHangup(log) : undefined;
+  const start = async (): Promise<Served> => {
+    const served = await serve(app, { ...config, log }).finally(loaded);
+    reloads?.(served);
+    return served;
+  };
   try {
-    return await runUntilStopped(() => serve(app, { ...config, log }).finally(served), log);
+    return await runUntilStopped(start, log);
   } finally {
-    served();
+    loaded();
   }
 }
 

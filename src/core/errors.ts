@@ -10,6 +10,7 @@ export const codes = {
   CLOSED: 'The thing was used after it was closed',
   USAGE: 'The command line, a variable or an option is wrong',
   LISTEN: 'The address cannot be listened on',
+  TLS: 'A certificate, a key or a list of ciphers cannot be used',
   APP_LOAD: 'The app cannot be loaded',
   APP_KIND: 'The export is neither a sync nor an async app, or not the kind that was asked for',
   APP_START: 'The app did not start (lifespan)',

@@ -21,8 +21,10 @@ export interface Limits {
   readonly maxBuffered: number;
   /** Bytes of an unread request body that are read and dropped, so that the connection can be kept. */
   readonly maxDrained: number;
-  /** ms from the first byte (or the connection) to the end of the head, whatever arrives meanwhile; then 408. */
+  /** ms from the first byte (or the connection) to the end of the head, whatever arrives meanwhile; then 408. A PROXY header's too. */
   readonly headTimeout: number;
+  /** ms from the connection (or the PROXY header) to the end of the TLS handshake; then it is closed. */
+  readonly handshakeTimeout: number;
   /** ms between an answer and the next request. */
   readonly idleTimeout: number;
   /** ms that a request body may take before its average rate is looked at. */
@@ -47,6 +49,7 @@ export const defaultLimits: Limits = {
   maxBuffered: 64 * 1024,
   maxDrained: 256 * 1024,
   headTimeout: 30_000,
+  handshakeTimeout: 10_000,
   idleTimeout: 65_000,
   bodyGrace: 20_000,
   bodyRate: 240,

@@ -12,17 +12,18 @@ import { addressOf } from './address.ts';
 import type { Bind } from './bind.ts';
 import { Connection, type House } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
+import { Doorway, type DoorwayOptions, type Hall } from './doorway.ts';
 import { encodeRefusal } from './encoder.ts';
 import type { Bound, Handler, Origin } from './exchange.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 
-export interface ListenerOptions {
+export interface ListenerOptions extends DoorwayOptions {
   readonly handler: Handler;
   readonly limits?: Partial<Limits>;
   readonly log?: Log;
 }
 
-export class Listener implements AsyncDisposable, House {
+export class Listener implements AsyncDisposable, House, Hall {
   readonly handler: Handler;
   readonly limits: Limits;
   readonly log: Log;
@@ -30,21 +31,38 @@ export class Listener implements AsyncDisposable, House {
   readonly correct = null;
   draining = false;
   readonly #connections = new Set<Connection>();
+  readonly #doorway: Doorway;
   readonly #server: Server;
   #bound: Bound = ['', 0];
   #closed: Promise<void> | null = null;
   #emptied: (() => void) | null = null;
 
-  constructor({ handler, limits = {}, log = silent }: ListenerOptions) {
+  /** Throws GatewayError USAGE or TLS for a certificate, a key or a peer that cannot be used. */
+  constructor({ handler, limits = {}, log = silent, tls, proxyProtocol }: ListenerOptions) {
     this.handler = handler;
     this.limits = { ...defaultLimits, ...limits };
     this.log = log;
+    this.#doorway = new Doorway(this, { tls, proxyProtocol });
     const options = { allowHalfOpen: true, noDelay: true, highWaterMark: 64 * 1024 };
     this.#server = createServer(options, (socket) => this.#accept(socket));
   }
 
+  /** Those in the doorway count. */
   get connections(): number {
-    return this.#connections.size;
+    return this.#connections.size + this.#doorway.size;
+  }
+
+  /** Is it HTTPS? */
+  get secure(): boolean {
+    return this.#doorway.handshakes !== null;
+  }
+
+  /**
+   * Reads the certificates again: handshakes from now on get them, connections that are there go on. Does nothing without
+   * TLS. Throws GatewayError TLS where one cannot be used: then all stays as it was.
+   */
+  reloadTls(): void {
+    this.#doorway.handshakes?.reload();
   }
 
   /** Resolves once connections are accepted. Rejects with GatewayError LISTEN, which says what to do. */
@@ -82,16 +100,34 @@ export class Listener implements AsyncDisposable, House {
   /** A connection is closed, or was given away. */
   left(connection: Connection): void {
     this.#connections.delete(connection);
-    if (this.#connections.size === 0) this.#emptied?.();
+    this.passed();
+  }
+
+  /** What is next on the socket is HTTP. */
+  enter(socket: Socket, origin: Origin): void {
+    const connection = new Connection(socket, this, origin);
+    this.#connections.add(connection);
+    // It was on its way in when the drain began: it gets a moment for its first request.
+    if (this.draining) connection.deadline = performance.now() + this.limits.lingerTimeout;
+    socket.resume();
+  }
+
+  /** Somebody has left. */
+  passed(): void {
+    if (this.connections === 0) this.#emptied?.();
   }
 
   #accept(socket: Socket): void {
-    if (this.#connections.size >= this.limits.maxConnections) {
-      socket.on('error', () => {}); // it is refused: how it ends is of no interest
-      socket.end(encodeRefusal(503, 'Too many connections'), 'latin1', () => socket.destroy());
-      return;
-    }
-    this.#connections.add(new Connection(socket, this, originOf(socket, this.#bound)));
+    if (this.connections >= this.limits.maxConnections) return this.#turnAway(socket);
+    const origin = originOf(socket, this.#bound);
+    if (this.#doorway.open) this.#connections.add(new Connection(socket, this, origin));
+    else this.#doorway.receive(socket, origin);
+  }
+
+  #turnAway(socket: Socket): void {
+    socket.on('error', () => {}); // it is refused: how it ends is of no interest
+    if (this.secure) socket.destroy();
+    else socket.end(encodeRefusal(503, 'Too many connections'), 'latin1', () => socket.destroy());
   }
 
   async #shut(grace: number): Promise<void> {
@@ -102,9 +138,10 @@ export class Listener implements AsyncDisposable, House {
     // Its callback would wait for sockets that were given away (WebSockets), which their owner closes; an error says
     // that it never listened.
     this.#server.close(() => {});
-    if (this.#connections.size > 0) {
+    if (this.connections > 0) {
       const empty = deferred();
       this.#emptied = empty.resolve;
+      this.#doorway.drain();
       for (const connection of this.#connections) connection.drain();
       await empty.promise;
     }
@@ -112,6 +149,7 @@ export class Listener implements AsyncDisposable, House {
   }
 
   #cut(): void {
+    this.#doorway.cut();
     for (const connection of this.#connections)
       connection.destroy('The server cut it: the time to finish was over');
   }

@@ -7,6 +7,7 @@ import { syncToAsync } from '../bridge/sync-to-async.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AppSource } from '../core/load.ts';
 import type { Log } from '../core/log.ts';
+import type { TlsOptions } from '../http/certificates.ts';
 import { SyncServer, type SyncServerOptions } from '../sync/server.ts';
 import type { Kind, Known } from './kind.ts';
 import type { Settled } from './settings.ts';
@@ -32,6 +33,8 @@ export interface Subject {
 export interface Gate {
   /** Resolves once it accepts, with the address that it really has. */
   listen(bind: string): Promise<{ readonly url: string }>;
+  /** Reads the certificates again, for new connections. Throws GatewayError TLS where they cannot be used: then all stays. */
+  reloadTls(): void;
   /** Lets running requests finish for `grace` ms; safe to call twice, and without listen(). */
   close(grace?: number): Promise<void>;
 }
@@ -107,6 +110,7 @@ function asyncOverThreads(order: Order): Gate {
   const server = new AsyncServer(app, { ...asyncOptions(order), lifespan: 'on' });
   return {
     listen: (bind) => server.listen(bind),
+    reloadTls: () => server.reloadTls(),
     close: async (grace) => {
       await server.close(grace);
       await app[Symbol.asyncDispose]();
@@ -122,6 +126,7 @@ function inlineOverLoop(order: Order): Gate {
       await app.ready;
       return server.listen(bind);
     },
+    reloadTls: () => server.reloadTls(),
     close: async (grace) => {
       await server.close(grace);
       await app[Symbol.asyncDispose]();
@@ -140,6 +145,7 @@ function threadsOverLoop(order: Order): Gate {
       await loop.start();
       return server.listen(bind);
     },
+    reloadTls: () => server.reloadTls(),
     close: async (grace) => {
       await server.close(grace);
       await loop.close(afterwards(grace ?? order.config.grace));
@@ -148,13 +154,27 @@ function threadsOverLoop(order: Order): Gate {
 }
 
 function asyncOptions({ config, log }: Order): AsyncServerOptions {
-  const { lifespan, grace, maxBody } = config;
-  return { lifespan, grace, log, limits: { maxBody } };
+  const { lifespan, grace } = config;
+  return { lifespan, grace, log, ...frontOf(config) };
 }
 
 function syncOptions({ threads, config, log }: Order): SyncServerOptions {
   const { grace, queue, maxBody } = config;
-  return { threads, backlog: queue, maxBody, grace, log, limits: { maxBody } };
+  return { threads, backlog: queue, maxBody, grace, log, ...frontOf(config) };
+}
+
+/** What the listener is told, whichever server it belongs to. */
+function frontOf(config: Settled): Pick<AsyncServerOptions, 'limits' | 'tls' | 'proxyProtocol'> {
+  const { maxBody, handshakeTimeout, proxyProtocol } = config;
+  const tls = tlsOf(config);
+  return { limits: { maxBody, handshakeTimeout }, proxyProtocol, tls };
+}
+
+/** A setting of TLS without a certificate is a mistake: plain HTTP where somebody means to be safe. */
+function tlsOf({ cert, key, clientCa, clientCert, tlsMin, tlsCiphers }: Settled): TlsOptions | undefined {
+  const wanted = cert.length + key.length + clientCa.length > 0 || clientCert !== 'none';
+  if (!wanted) return undefined;
+  return { cert, key, clientCa, clientCert, tlsMin, ...(tlsCiphers !== undefined && { tlsCiphers }) };
 }
 
 /** What calls get to end by themselves, in ms, when the server is closed: nobody waits for them any more. */

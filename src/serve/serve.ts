@@ -17,10 +17,15 @@ export interface ServeOptions extends Config {
 
 /** A server that runs. */
 export interface Served extends AsyncDisposable {
-  /** With the real port: `http://127.0.0.1:8000`, or `unix:/path`. */
+  /** With the real port: `http://127.0.0.1:8000`, `https://…` with a certificate, or `unix:/path`. */
   readonly url: string;
   /** Server first, then what it carries: `sync threads (4)`, `async ← sync inline`. */
   readonly carrier: string;
+  /**
+   * Reads the certificates again: new connections get them, those that are there go on. Does nothing without TLS.
+   * Throws GatewayError TLS where one cannot be read or used: then all stays as it was.
+   */
+  reloadCertificates(): void;
   /** Stops accepting, lets running requests finish for `grace` ms (the setting by default), then cuts. Safe to call twice. */
   close(grace?: number): Promise<void>;
 }
@@ -30,7 +35,7 @@ export interface Served extends AsyncDisposable {
  * TypeScript takes a bare function of two parameters for neither kind: say `satisfies SyncApp`.
  * Settings: defaults < DUALGATE_* < `options`; docs/reference/settings.md has them.
  * Resolves once it accepts connections. Rejects with GatewayError: USAGE (an option is wrong), APP_LOAD, APP_KIND,
- * APP_START (lifespan), LISTEN (the address), BRIDGE_SAME_THREAD (an async function on the sync server).
+ * APP_START (lifespan), LISTEN (the address), TLS (a certificate), BRIDGE_SAME_THREAD (an async function on the sync server).
  */
 export async function serve(app: SyncApp | AsyncApp | AppRef, options: ServeOptions = {}): Promise<Served> {
   const { log: given, ...code } = options;
@@ -45,7 +50,8 @@ export async function serve(app: SyncApp | AsyncApp | AppRef, options: ServeOpti
   try {
     const { url } = await gate.listen(config.bind);
     log.info(`${found(subject)}; carried by ${carrier}`);
-    return { url, carrier, close, [Symbol.asyncDispose]: () => close() };
+    const reloadCertificates = (): void => gate.reloadTls();
+    return { url, carrier, reloadCertificates, close, [Symbol.asyncDispose]: () => close() };
   } catch (error) {
     await close(0);
     throw named(error, subject);

@@ -5,6 +5,7 @@ import { GatewayError } from '../core/errors.ts';
 import { type AppRef, type AppSource, loadApp, parseRef } from '../core/load.ts';
 import { createLog, type Log } from '../core/log.ts';
 import { type Bind, parseBind, urlOf } from '../http/bind.ts';
+import type { DoorwayOptions } from '../http/doorway.ts';
 import type { Bound, Exchange } from '../http/exchange.ts';
 import type { Limits } from '../http/limits.ts';
 import { Listener } from '../http/listener.ts';
@@ -15,7 +16,7 @@ import { Inline } from './inline.ts';
 import type { EnvironData, ResponseHeaders, StatusLine, SyncApp } from './interface.ts';
 import { Pool } from './threads/pool.ts';
 
-export interface SyncServerOptions {
+export interface SyncServerOptions extends DoorwayOptions {
   /** Threads that the app may block; 0: it runs on the event loop, and nothing else does meanwhile. 4 for a reference, 0 for a function. */
   readonly threads?: number;
   /** Requests that lie ready beside those that run; 64. */
@@ -47,12 +48,15 @@ export class SyncServer implements AsyncDisposable {
 
   constructor(app: SyncApp | AppSource | AppRef, options: SyncServerOptions = {}) {
     const { limits, maxBody, log = createLog({ level: 'warn' }), grace = 10_000 } = options;
+    const { tls, proxyProtocol } = options;
     this.#grace = grace;
     this.#executor = executorFor(app, { ...options, log });
     this.#listener = new Listener({
       handler: (exchange) => this.#serve(exchange),
       limits: { ...limits, ...(maxBody !== undefined && { maxBody }) },
       log,
+      tls,
+      proxyProtocol,
     });
   }
 
@@ -63,11 +67,16 @@ export class SyncServer implements AsyncDisposable {
     await this.#executor.start();
     try {
       const bound = await this.#listener.listen(place);
-      return { url: urlOf(bound), bound };
+      return { url: urlOf(bound, this.#listener.secure), bound };
     } catch (error) {
       await this.close(0);
       throw error;
     }
+  }
+
+  /** Reads the certificates again, for new connections. Throws GatewayError TLS where they cannot be used: then all stays. */
+  reloadTls(): void {
+    this.#listener.reloadTls();
   }
 
   /** Stops accepting, lets running requests finish for `grace` ms, then cuts them. Safe to call twice. */
