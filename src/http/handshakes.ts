@@ -45,6 +45,7 @@ export class Handshakes {
   /** Takes the socket, with what is buffered in it, and calls `over` once. Whoever destroys the socket ends it early. */
   begin(raw: Socket, over: Over): void {
     this.#waiting.set(raw, over);
+    raw.allowHalfOpen = false; // in mid-handshake a FIN is the end: the TLS socket takes this over
     this.#server.emit('connection', raw);
   }
 
@@ -54,6 +55,7 @@ export class Handshakes {
     if (!raw || !over) return void socket.destroy();
     this.#waiting.delete(raw);
     if (outcome === socket) {
+      socket.allowHalfOpen = true;
       socket.disableRenegotiation(); // TLS 1.2: work for us that costs the client nothing
       socket.resetAndDestroy = () => reset(socket, raw);
     }

@@ -1,5 +1,7 @@
 // A raw HTTP client: bytes out, bytes in, and a deadline on every wait.
+import type { X509Certificate } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { type ConnectionOptions, TLSSocket, connect as tlsConnect } from 'node:tls';
 
 export interface Head {
   readonly version: string;
@@ -54,18 +56,37 @@ export class RawClient implements AsyncDisposable {
     socket.on('close', () => this.#finish('reset'));
   }
 
-  /** Connects to an `http:` URL, or to a unix socket where `where` is a path. */
-  static async open(where: URL | string): Promise<RawClient> {
+  /**
+   * Connects to an `http:` or `https:` URL, or to a unix socket where `where` is a path. With TLS whoever answers is
+   * trusted, unless `tls` says otherwise.
+   */
+  static async open(where: URL | string, tls: ConnectionOptions = {}): Promise<RawClient> {
     const target =
       typeof where === 'string'
         ? { path: where }
         : { host: where.hostname.replace(/^\[|\]$/g, ''), port: Number(where.port) };
-    const socket = connect({ ...target, allowHalfOpen: true });
+    const secure = where instanceof URL && where.protocol === 'https:';
+    const options = { ...target, allowHalfOpen: true };
+    const socket = secure ? tlsConnect({ ...options, rejectUnauthorized: false, ...tls }) : connect(options);
     await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
+      socket.once(secure ? 'secureConnect' : 'connect', resolve);
       socket.once('error', reject);
+      socket.once('close', () => reject(new Error('The connection was closed before it was there')));
     });
     return new RawClient(socket);
+  }
+
+  /** The socket as a secure one. */
+  get tls(): TLSSocket {
+    if (this.#socket instanceof TLSSocket) return this.#socket;
+    throw new Error('It is no TLS connection');
+  }
+
+  /** What the server has shown. */
+  get certificate(): X509Certificate {
+    const certificate = this.tls.getPeerX509Certificate();
+    if (!certificate) throw new Error('The server has shown no certificate');
+    return certificate;
   }
 
   /** How many bytes have arrived so far. */

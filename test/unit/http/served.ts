@@ -1,6 +1,9 @@
 // A real listener on a free port, with its log, and handlers that are often needed.
+import type { ConnectionOptions } from 'node:tls';
+
 import type { HeaderList } from '../../../src/core/bytes.ts';
-import { parseBind } from '../../../src/http/bind.ts';
+import { parseBind, urlOf } from '../../../src/http/bind.ts';
+import type { DoorwayOptions } from '../../../src/http/doorway.ts';
 import type { Exchange, Handler } from '../../../src/http/exchange.ts';
 import type { Limits } from '../../../src/http/limits.ts';
 import { Listener } from '../../../src/http/listener.ts';
@@ -11,19 +14,22 @@ export interface Served extends AsyncDisposable {
   readonly listener: Listener;
   readonly url: URL;
   readonly log: Recorder;
-  open(): Promise<RawClient>;
+  open(tls?: ConnectionOptions): Promise<RawClient>;
 }
 
-export async function served(handler: Handler, limits: Partial<Limits> = {}): Promise<Served> {
+export async function served(
+  handler: Handler,
+  limits: Partial<Limits> = {},
+  doorway: DoorwayOptions = {},
+): Promise<Served> {
   const log = new Recorder();
-  const listener = new Listener({ handler, limits, log });
-  const [host, port] = await listener.listen(parseBind('127.0.0.1:0'));
-  const url = new URL(`http://${host}:${port}`);
+  const listener = new Listener({ handler, limits, log, ...doorway });
+  const url = new URL(urlOf(await listener.listen(parseBind('127.0.0.1:0')), listener.secure));
   return {
     listener,
     url,
     log,
-    open: () => RawClient.open(url),
+    open: (tls) => RawClient.open(url, tls),
     [Symbol.asyncDispose]: () => listener.close(0),
   };
 }
