@@ -1,7 +1,6 @@
 // TLS on the listener: what is agreed on, who is let in, what is refused, and certificates that change.
-import { once } from 'node:events';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 
 import { afterAll, describe, expect, test } from 'vitest';
@@ -11,6 +10,7 @@ import type { TlsOptions } from '../../../src/http/certificates.ts';
 import type { Exchange, TlsInfo } from '../../../src/http/exchange.ts';
 import { type Identity, Issuer, opensslThere, serialOf } from '../../support/certificates.ts';
 import { RawClient } from '../../support/raw-client.ts';
+import { portOf, relayed } from '../../support/relay.ts';
 import { echo, reply, type Served, served, start, until } from './served.ts';
 
 const get = ['GET /a HTTP/1.1', 'Host: localhost'];
@@ -281,9 +281,14 @@ describe.skipIf(!opensslThere)('TLS', () => {
       await using silent = await plain(server);
       await until(() => server.listener.connections === 1, 'one connection');
       const go = deferred();
-      await using relay = await relayed(server, go.promise);
+      const begun = deferred();
+      await using relay = await relayed(server.url, async (hello, send) => {
+        send(hello.subarray(0, 1), begun.resolve);
+        await go.promise;
+        send(hello.subarray(1));
+      });
       const opening = RawClient.open(relay.url);
-      await relay.begun;
+      await begun.promise;
       await using other = await server.open();
       await other.request(...get).answer(); // what was sent before it has been read by now
       const closed = server.listener.close(5000);
@@ -462,52 +467,15 @@ describe.skipIf(!opensslThere)('TLS', () => {
 /** What a client begins with. */
 async function helloOf(): Promise<Buffer> {
   const hello = deferred<Buffer>();
-  const catcher = createServer((socket) => socket.once('data', hello.resolve)).listen(0, '127.0.0.1');
-  await once(catcher, 'listening');
-  const client = tlsConnect({ port: portOf(catcher), host: '127.0.0.1' }).on('error', () => {});
+  const catcher = createServer((socket) => socket.once('data', hello.resolve));
+  const port = await portOf(catcher);
+  const client = tlsConnect({ port, host: '127.0.0.1' }).on('error', () => {});
   try {
     return await hello.promise;
   } finally {
     client.destroy();
     catcher.close();
   }
-}
-
-/** Passes on the first byte of what a client says, and the rest once `go` says so. */
-async function relayed(
-  server: Served,
-  go: Promise<void>,
-): Promise<AsyncDisposable & { url: URL; begun: Promise<void> }> {
-  const begun = deferred();
-  const sockets: Socket[] = [];
-  const relay = createServer((near) => {
-    const far = connect(Number(server.url.port), '127.0.0.1');
-    sockets.push(near, far);
-    far.setNoDelay(true).on('error', () => near.destroy());
-    near.on('error', () => far.destroy());
-    near.once('data', async (hello: Buffer) => {
-      near.pause();
-      far.write(hello.subarray(0, 1), () => begun.resolve());
-      await go;
-      far.write(hello.subarray(1));
-      near.pipe(far).pipe(near);
-    });
-  }).listen(0, '127.0.0.1');
-  await once(relay, 'listening');
-  return {
-    url: new URL(`https://127.0.0.1:${portOf(relay)}`),
-    begun: begun.promise,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => relay.close(resolve));
-    },
-  };
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  if (typeof address === 'object' && address) return address.port;
-  throw new Error('It does not listen on a port');
 }
 
 /** Neither the handshake nor, behind it, the request gets through: TLS 1.3 tells a client after it has spoken. */
