@@ -67,7 +67,7 @@ export class Command implements AsyncDisposable {
 
   /** The URL that it listens on. */
   async listening(): Promise<string> {
-    const [, url = ''] = await this.said('stdout', /^Listening on (http:\/\/\S+)$/m);
+    const [, url = ''] = await this.said('stdout', /^Listening on (https?:\/\/\S+)$/m);
     return url;
   }
 

@@ -113,7 +113,7 @@ export class WsClient implements AsyncDisposable {
 
 function attempt(url: URL, protocols: string[], options: ClientOptions): Promise<WsClient | Denied> {
   const target = new URL(url);
-  target.protocol = 'ws:';
+  target.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   const socket = new WebSocket(target, protocols, {
     perMessageDeflate: false,
     handshakeTimeout: patience,
