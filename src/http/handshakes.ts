@@ -57,7 +57,11 @@ export class Handshakes {
     if (outcome === socket) {
       socket.allowHalfOpen = true;
       socket.disableRenegotiation(); // TLS 1.2: work for us that costs the client nothing
-      socket.resetAndDestroy = () => reset(socket, raw);
+      // Node refuses to reset a TLSSocket (ERR_INVALID_HANDLE_TYPE): the socket below can.
+      socket.resetAndDestroy = () => {
+        raw.resetAndDestroy();
+        return socket;
+      };
     }
     over(outcome);
   }
@@ -104,11 +108,4 @@ function servernameOf(socket: TLSSocket): string | null {
  */
 function rawOf(socket: TLSSocket): Socket | undefined {
   return (socket as TLSSocket & { readonly _parent?: Socket })._parent;
-}
-
-/** Node refuses to reset a TLSSocket (ERR_INVALID_HANDLE_TYPE): the TCP socket below can. */
-function reset(socket: TLSSocket, raw: Socket): TLSSocket {
-  if (raw.remoteAddress === undefined) return socket.destroy(); // a unix socket has no reset
-  raw.resetAndDestroy();
-  return socket;
 }

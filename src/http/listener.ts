@@ -119,6 +119,7 @@ export class Listener implements AsyncDisposable, House, Hall {
 
   #accept(socket: Socket): void {
     if (this.connections >= this.limits.maxConnections) return this.#turnAway(socket);
+    if (this.#bound[1] === null) socket.resetAndDestroy = () => socket.destroy(); // it has no reset: Node would throw
     const origin = originOf(socket, this.#bound);
     if (this.#doorway.open) this.#connections.add(new Connection(socket, this, origin));
     else this.#doorway.receive(socket, origin);

@@ -57,6 +57,21 @@ describe('listen()', () => {
     }
   });
 
+  test('an answer over a unix socket that is cut is ended, where TCP has a reset', async () => {
+    await using listener = new Listener({
+      handler: async (exchange) => {
+        start(exchange); // to HTTP/1.0: only a reset would say that it is not complete
+        await exchange.write(Buffer.from('half'));
+        throw new Error('Half way');
+      },
+    });
+    const path = join(folder, 'cut.sock');
+    await listener.listen(parseBind(`unix:${path}`));
+    await using client = await RawClient.open(path);
+    expect((await client.request('GET / HTTP/1.0').answer()).text).toBe('half');
+    await until(() => listener.connections === 0, 'no connection');
+  });
+
   test('a unix socket is served, and its file is gone afterwards', async () => {
     const path = join(folder, 'app.sock');
     const listener = new Listener({
