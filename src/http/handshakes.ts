@@ -56,7 +56,7 @@ export class Handshakes {
     this.#waiting.delete(raw);
     if (outcome === socket) {
       socket.allowHalfOpen = true;
-      socket.disableRenegotiation(); // TLS 1.2: work for us that costs the client nothing
+      socket.disableRenegotiation(); // TLS 1.2: work for us, and none for the client; OpenSSL 3 refuses it by itself
       // Node refuses to reset a TLSSocket (ERR_INVALID_HANDLE_TYPE): the socket below can.
       socket.resetAndDestroy = () => {
         raw.resetAndDestroy();
