@@ -47,6 +47,7 @@ export class Certificates {
 
   /** The certificate that has just this name, or else a wildcard for it (RFC 9525 §6.3); undefined where none has. */
   named(host: string): SecureContext | undefined {
+    if (host.includes('\0')) return undefined; // OpenSSL lets none through, and checkHost() throws for it
     let wild: SecureContext | undefined;
     for (const { certificate, context } of this.#identities) {
       const name = certificate.checkHost(host, { partialWildcards: false });

@@ -30,6 +30,9 @@ describe.skipIf(!opensslThere)('certificates', () => {
     ['other.example', other], // by its common name: it has no others
     ['x', null], // a common name counts for nothing beside names
     ['', null],
+    ['local\0host', null],
+    ['localhost.', null],
+    ['\ufffd\u00e9..', null],
   ])('%j', (host, identity) => {
     const certificates = all();
     const context = certificates.named(host);

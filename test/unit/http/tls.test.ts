@@ -204,6 +204,22 @@ describe.skipIf(!opensslThere)('TLS', () => {
       expect((await good.request(...get).answer()).status).toBe(200);
     });
 
+    test.each(['loca\0host', 'loc\xff\xfe\x80st', '*********', '.........', ' '.repeat(9)])(
+      'a client that asks for the host %j does no harm',
+      async (host) => {
+        await using server = await served(reply, {}, { tls: tlsOf(one, issuer.issue()) });
+        const hello = await helloOf('localhost');
+        const at = hello.indexOf('localhost');
+        expect(at).toBeGreaterThan(0);
+        hello.write(host, at, 'latin1');
+        await using client = await plain(server);
+        expect([0x15, 0x16]).toContain((await client.send(hello).bytes(1))[0]); // an alert, or the server's hello
+        await using good = await server.open();
+        expect((await good.request(...get).answer()).status).toBe(200);
+        expect(server.log.troubles).toEqual([]);
+      },
+    );
+
     test('a client that is gone in mid-handshake leaves nothing behind', async () => {
       await using server = await served(reply, {}, { tls });
       const hello = await helloOf();
@@ -465,11 +481,14 @@ describe.skipIf(!opensslThere)('TLS', () => {
 });
 
 /** What a client begins with. */
-async function helloOf(): Promise<Buffer> {
+async function helloOf(servername?: string): Promise<Buffer> {
   const hello = deferred<Buffer>();
   const catcher = createServer((socket) => socket.once('data', hello.resolve));
   const port = await portOf(catcher);
-  const client = tlsConnect({ port, host: '127.0.0.1' }).on('error', () => {});
+  const client = tlsConnect({ port, host: '127.0.0.1', ...(servername && { servername }) }).on(
+    'error',
+    () => {},
+  );
   try {
     return await hello.promise;
   } finally {
