@@ -75,8 +75,9 @@ ${sections.join('\n')}`;
 function settingText(row: Setting): string {
   const no = row.type === 'switch' ? row.flags.map(negative) : [];
   const flags = [...row.flags, ...no].map(code).join(', ');
-  const most = row.most === undefined ? '' : `, at most ${row.most}`;
-  const kinds = row.choices ? row.choices.map(code).join(', ') : `${typeNames[row.type]}${most}`;
+  const least = row.least === undefined ? '' : `, at least ${bound(row, row.least)}`;
+  const most = row.most === undefined ? '' : `, at most ${bound(row, row.most)}`;
+  const kinds = row.choices ? row.choices.map(code).join(', ') : `${typeNames[row.type]}${least}${most}`;
   const fallback = row.default === undefined ? 'see above' : code(shown(row));
   return `### ${row.name}
 
@@ -86,6 +87,11 @@ ${row.help}.
 |---|---|---|---|---|
 | ${flags} | ${code(row.variable)} | ${code(row.name)} | ${kinds} | ${fallback} |
 `;
+}
+
+/** A count as it is; a size or a time in units. */
+function bound(row: Setting, value: number): string {
+  return row.type === 'count' ? String(value) : shown(row, value);
 }
 
 function errorsPage(): string {

@@ -37,7 +37,12 @@ function npmCi() {
 /** The programs that the tests talk to, and are not there: Debian's package names. */
 function wanted() {
   const chromium = process.env.DUALGATE_CHROMIUM ?? '/usr/bin/chromium';
-  const programs = { chromium, curl: '/usr/bin/curl', openssl: '/usr/bin/openssl' };
+  const programs = {
+    chromium,
+    curl: '/usr/bin/curl',
+    openssl: '/usr/bin/openssl',
+    'nginx-light': '/usr/sbin/nginx',
+  };
   return Object.entries(programs).flatMap(([name, path]) => (existsSync(path) ? [] : [name]));
 }
 

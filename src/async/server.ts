@@ -5,6 +5,7 @@ import { publish, type TraceEvent, traced } from '../core/trace.ts';
 import { type Bind, parseBind, urlOf } from '../http/bind.ts';
 import type { DoorwayOptions } from '../http/doorway.ts';
 import type { Bound, Exchange } from '../http/exchange.ts';
+import type { ForwardedOptions } from '../http/forwarded.ts';
 import type { Limits } from '../http/limits.ts';
 import { Listener } from '../http/listener.ts';
 import { asksForWebSocket, upgradeFault, type WebSocketOptions } from '../http/websocket.ts';
@@ -18,6 +19,8 @@ export interface AsyncServerOptions extends DoorwayOptions {
   /** `auto` by default. */
   lifespan?: LifespanMode;
   limits?: Partial<Limits>;
+  /** Which proxies may speak for their clients; none by default. */
+  forwarded?: ForwardedOptions;
   /** Silent by default. */
   log?: Log;
   /** How long close() lets running requests finish, in ms: 10 000 by default. */
@@ -49,9 +52,9 @@ export class AsyncServer implements AsyncDisposable {
     this.#log = log;
     this.#grace = grace;
     this.#websocket = options.websocket ?? {};
-    const { tls, proxyProtocol } = options;
+    const { tls, proxyProtocol, forwarded } = options;
     const handler = (exchange: Exchange): Promise<void> => this.#handle(exchange);
-    this.#listener = new Listener({ handler, limits, log, tls, proxyProtocol });
+    this.#listener = new Listener({ handler, limits, log, tls, proxyProtocol, forwarded });
     this.#lifespan = new Lifespan(app, {
       mode: options.lifespan ?? 'auto',
       log,

@@ -7,9 +7,9 @@ import type { EnvironData } from '../sync/interface.ts';
 /**
  * The environ's plain data: fresh, complete but for what an executor adds (wsgi.input, wsgi.errors, wsgi.multithread,
  * dualgate.lane). Paths turn from text to their UTF-8 octets (A-93); raw_path lives on in RAW_URI. State has no place
- * in an environ.
+ * in an environ. `underscores`: headers with "_" in their names are taken too (W-23).
  */
-export function environFromScope(scope: HttpScope): EnvironData {
+export function environFromScope(scope: HttpScope, underscores = false): EnvironData {
   const [SCRIPT_NAME, PATH_INFO] = splitPath(scope.root_path, scope.path);
   const { raw_path, query_string } = scope;
   const environ: EnvironData = {
@@ -30,10 +30,10 @@ export function environFromScope(scope: HttpScope): EnvironData {
   };
   if (scope.client) {
     environ.REMOTE_ADDR = scope.client[0];
-    environ.REMOTE_PORT = String(scope.client[1]);
+    if (scope.client[1] > 0) environ.REMOTE_PORT = String(scope.client[1]); // 0: nobody has said it
   }
   if (scope.scheme === 'https') environ.HTTPS = 'on';
-  addHeaders(environ, scope.headers);
+  addHeaders(environ, scope.headers, underscores);
   return environ;
 }
 
@@ -62,10 +62,10 @@ function serverNames({ server, scheme }: HttpScope): { SERVER_NAME: string; SERV
 }
 
 /** Each header as a variable, repeats joined (W-12): a body's type and length without HTTP_ (W-09). */
-function addHeaders(environ: EnvironData, headers: HeaderList): void {
+function addHeaders(environ: EnvironData, headers: HeaderList, underscores: boolean): void {
   for (const [name, value] of headers) {
     // "x_forwarded_for" would become the same variable as "x-forwarded-for" (W-23)
-    if (name.includes('_')) continue;
+    if (!underscores && name.includes('_')) continue;
     const key = variable(name);
     const before = environ[key];
     if (before === undefined) environ[key] = value;
@@ -75,7 +75,7 @@ function addHeaders(environ: EnvironData, headers: HeaderList): void {
 
 function variable(name: string): Uppercase<string> {
   const upper = name.toUpperCase().replaceAll('-', '_');
-  const key = upper === 'CONTENT_TYPE' || upper === 'CONTENT_LENGTH' ? upper : `HTTP_${upper}`;
+  const key = name === 'content-type' || name === 'content-length' ? upper : `HTTP_${upper}`;
   // What was put in upper case is in upper case.
   return key as Uppercase<string>;
 }

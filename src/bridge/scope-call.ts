@@ -29,10 +29,10 @@ export class ScopeCall implements Call {
   #sent: Promise<void> = Promise.resolve();
   #failure: GatewayError | null = null;
 
-  constructor(scope: HttpScope, receive: Receive<'http'>, send: Send) {
+  constructor(scope: HttpScope, receive: Receive<'http'>, send: Send, underscores = false) {
     calls += 1;
     this.id = requestId(scope) ?? `bridge-${calls}`;
-    this.environ = { ...environFromScope(scope), 'dualgate.request_id': this.id };
+    this.environ = { ...environFromScope(scope, underscores), 'dualgate.request_id': this.id };
     this.length = lengthOf(scope);
     this.#receive = receive;
     this.#send = send;

@@ -61,6 +61,7 @@ function headersOf(environ: EnvironData): Header[] {
 
 /** The header's name that a variable stands for. */
 function fieldOf(key: string): string | undefined {
+  if (key === 'HTTP_CONTENT_TYPE' || key === 'HTTP_CONTENT_LENGTH') return undefined; // "content_length", let through
   if (key.startsWith('HTTP_')) return key.slice(5).toLowerCase().replaceAll('_', '-');
   if (key === 'CONTENT_TYPE') return 'content-type';
   return key === 'CONTENT_LENGTH' ? 'content-length' : undefined;

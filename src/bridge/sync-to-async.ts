@@ -14,6 +14,8 @@ export interface InlineBridgeOptions {
   /** Bytes of a request body, which is read whole before the app is called; beyond them 413. */
   readonly maxBody?: number;
   readonly log?: Log;
+  /** Headers with "_" in their names are taken too, where the server lets them through. */
+  readonly underscores?: boolean;
 }
 
 export interface PoolBridgeOptions {
@@ -26,6 +28,8 @@ export interface PoolBridgeOptions {
   /** How long calls under way may go on when the app is disposed of, in ms: 10 000. lifespan.shutdown cuts them at once. */
   readonly grace?: number;
   readonly log?: Log;
+  /** Headers with "_" in their names are taken too, where the server lets them through. */
+  readonly underscores?: boolean;
 }
 
 export type BridgedAsyncApp = AsyncApp & AsyncDisposable;
@@ -78,15 +82,18 @@ class Bridge {
   readonly #log: CallLog;
   readonly #make: () => Executor;
   readonly #grace: number;
+  readonly #underscores: boolean;
   #executor: Executor | null = null;
   #started: Promise<Executor> | null = null;
   /** Lifespans that are up: the last one to shut down ends the threads. */
   #lifespans = 0;
   #over = false;
 
-  constructor(make: (log: Log) => Executor, { log = silent, grace = 10_000 }: PoolBridgeOptions) {
+  constructor(make: (log: Log) => Executor, options: PoolBridgeOptions) {
+    const { log = silent, grace = 10_000, underscores = false } = options;
     this.#log = new CallLog(log);
     this.#grace = grace;
+    this.#underscores = underscores;
     this.#make = () => make(this.#log);
     this.#executor = this.#make(); // a wrong app is refused here
   }
@@ -95,7 +102,7 @@ class Bridge {
     if (this.#over)
       throw new GatewayError('CLOSED', 'Cannot call the sync app: its threads have been shut down');
     const executor = await this.#start();
-    const call = new ScopeCall(scope, receive, send);
+    const call = new ScopeCall(scope, receive, send, this.#underscores);
     const held = this.#log.hold(call.id);
     try {
       await Promise.race([executor.run(call), call.failed]);

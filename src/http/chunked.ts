@@ -4,6 +4,7 @@ import { HttpError } from '../core/errors.ts';
 import { lowerName, tokenOctets, trimBlanks, valueOctets } from './grammar.ts';
 import type { Limits } from './limits.ts';
 import type { DataEvent, EndEvent } from './events.ts';
+import { keeps } from './underscores.ts';
 
 type State = 'size' | 'extension' | 'size-lf' | 'data' | 'data-cr' | 'data-lf' | 'trailers';
 
@@ -166,7 +167,7 @@ export class ChunkedBody {
     if (!all(value, valueOctets)) throw broken(`the trailer "${name}" has a control character`);
     const lower = lowerName(name);
     if (notTrailers.has(lower)) throw broken(`"${name}" may not be a trailer`);
-    this.#trailers.push([lower, value]);
+    if (keeps(name, this.#limits.underscores)) this.#trailers.push([lower, value]);
   }
 }
 

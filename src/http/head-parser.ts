@@ -8,6 +8,7 @@ import { isHost, nameOctets, targetOctets, tokenOctets, valueOctets } from './gr
 import { ParsedHead, type Version } from './head.ts';
 import type { LastFields } from './last-fields.ts';
 import type { Limits } from './limits.ts';
+import { keeps } from './underscores.ts';
 
 /** Where the parts of the head end, in the bytes: written while it is parsed, read in the same turn. */
 const line = { method: 0, target: 0, version: 0, head: 0 };
@@ -64,7 +65,7 @@ export function parseHead(
   }
   if (at + 2 - start > limits.maxHead) throw tooLong(limits);
   line.head = at + 2;
-  const headers = listed(bytes, start, at, count);
+  const headers = listed(bytes, start, at, count, limits);
   last.keep(bytes, line.version + 2, line.head, headers, framing);
   return event(bytes, start, headers, framing, limits);
 }
@@ -128,13 +129,14 @@ function field(bytes: Buffer, start: number, end: number, index: number): number
 }
 
 /** The fields as strings, which are slices of one, and what of them decides about framing. */
-function listed(bytes: Buffer, start: number, end: number, count: number): Header[] {
+function listed(bytes: Buffer, start: number, end: number, count: number, limits: Limits): Header[] {
   const text = bytes.toString('latin1', start, end);
   const headers: Header[] = [];
   clear(framing);
   for (let index = 0; index < count; index += 1) {
     const name = names[index];
     if (!name) break; // field() has set it
+    if (name.underscored && !keeps(name.text, limits.underscores)) continue;
     const value = text.slice((values[2 * index] ?? 0) - start, (values[2 * index + 1] ?? 0) - start);
     if (name.decides) note(framing, name.text, value);
     headers.push([name.text, value]);

@@ -1,4 +1,5 @@
 // Sizes and times that one client may take, with safe defaults.
+import type { Underscores } from './underscores.ts';
 
 export interface Limits {
   /** Bytes of a request's head: request line and headers; beyond it 431. */
@@ -35,6 +36,8 @@ export interface Limits {
   readonly sendTimeout: number;
   /** ms that a connection is read on after an answer that closes it, so that the client gets the answer. */
   readonly lingerTimeout: number;
+  /** What becomes of headers and trailers with "_" in their names. */
+  readonly underscores: Underscores;
 }
 
 export const defaultLimits: Limits = {
@@ -55,4 +58,5 @@ export const defaultLimits: Limits = {
   bodyRate: 240,
   sendTimeout: 30_000,
   lingerTimeout: 2_000,
+  underscores: 'drop',
 };

@@ -10,17 +10,20 @@ import { asError, GatewayError } from '../core/errors.ts';
 import { type Log, silent } from '../core/log.ts';
 import { addressOf } from './address.ts';
 import type { Bind } from './bind.ts';
-import { Connection, type House } from './connection.ts';
+import { Connection, type Correction, type House } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { Doorway, type DoorwayOptions, type Hall } from './doorway.ts';
 import { encodeRefusal } from './encoder.ts';
 import type { Bound, Handler, Origin } from './exchange.ts';
+import { correctionFor, type ForwardedOptions } from './forwarded.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 
 export interface ListenerOptions extends DoorwayOptions {
   readonly handler: Handler;
   readonly limits?: Partial<Limits>;
   readonly log?: Log;
+  /** Which proxies may speak for their clients; none by default. */
+  readonly forwarded?: ForwardedOptions | undefined;
 }
 
 export class Listener implements AsyncDisposable, House, Hall {
@@ -28,7 +31,7 @@ export class Listener implements AsyncDisposable, House, Hall {
   readonly limits: Limits;
   readonly log: Log;
   readonly deadlines: Deadlines = new Deadlines();
-  readonly correct = null;
+  readonly correct: Correction | null;
   draining = false;
   readonly #connections = new Set<Connection>();
   readonly #doorway: Doorway;
@@ -38,10 +41,11 @@ export class Listener implements AsyncDisposable, House, Hall {
   #emptied: (() => void) | null = null;
 
   /** Throws GatewayError USAGE or TLS for a certificate, a key or a peer that cannot be used. */
-  constructor({ handler, limits = {}, log = silent, tls, proxyProtocol }: ListenerOptions) {
+  constructor({ handler, limits = {}, log = silent, tls, proxyProtocol, forwarded }: ListenerOptions) {
     this.handler = handler;
     this.limits = { ...defaultLimits, ...limits };
     this.log = log;
+    this.correct = forwarded ? correctionFor(forwarded) : null;
     this.#doorway = new Doorway(this, { tls, proxyProtocol });
     const options = { allowHalfOpen: true, noDelay: true, highWaterMark: 64 * 1024 };
     this.#server = createServer(options, (socket) => this.#accept(socket));

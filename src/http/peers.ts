@@ -1,4 +1,6 @@
 // A set of peers by address: single ones, networks (CIDR), all unix sockets, or everybody.
+import { isIP } from 'node:net';
+
 import ipaddr from 'ipaddr.js';
 
 import { GatewayError } from '../core/errors.ts';
@@ -39,6 +41,15 @@ export function parsePeers(texts: readonly string[]): Peers {
       );
     },
   };
+}
+
+/**
+ * An address in its one plain form: IPv4 where it was mapped into IPv6, IPv6 short and in lower case (RFC 5952); null for
+ * a text that is none. A zone (`fe80::1%eth0`) means something on one machine only, and is none.
+ */
+export function plainAddress(text: string): string | null {
+  if (isIP(text) === 0 || !ipaddr.isValid(text) || text.includes('%')) return null;
+  return ipaddr.process(text).toString();
 }
 
 function single(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {

@@ -1,6 +1,7 @@
 // One frozen configuration out of defaults, environment, flags and code; what is wrong is refused here, at the door.
 import { GatewayError } from '../core/errors.ts';
 import { isBind } from '../http/bind.ts';
+import { conflictIn } from './conflicts.ts';
 import { nearest } from './nearest.ts';
 import {
   type Config,
@@ -25,7 +26,10 @@ export function settle(code: Config = {}, environment: Environment = process.env
   for (const row of table) if (row.default !== undefined) settled[row.name] = row.default;
   Object.assign(settled, fromEnvironment(environment), checked(code));
   // Every row with a default is there, and each value went through its row's type.
-  return Object.freeze(settled) as Settled;
+  const whole = settled as Settled;
+  const conflict = conflictIn(whole);
+  if (conflict !== null) throw new GatewayError('USAGE', conflict);
+  return Object.freeze(whole);
 }
 
 /** What DUALGATE_* variables say; an empty one says nothing. */
@@ -54,12 +58,15 @@ const parsers: Readonly<Record<Setting['type'], Parser>> = {
   address: (text) => (isBind(text) ? text : undefined),
   choice: (text, { choices }) => choices?.find((one) => one === text),
   switch: (text) => words.get(text.toLowerCase()),
-  count: (text, { most = 1e9 }) =>
-    /^\d{1,9}$/.test(text) && Number(text) <= most ? Number(text) : undefined,
-  size: (text) => inBase(text, /^(\d{1,15}(?:\.\d{1,3})?)\s*(b|[kmg]i?b?)?$/i, sizes, 'B'),
-  duration: (text, { most = longest }) => {
+  count: (text, { least = 0, most = 1e9 }) =>
+    /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : undefined,
+  size: (text, { least = 0 }) => {
+    const bytes = inBase(text, /^(\d{1,15}(?:\.\d{1,3})?)\s*(b|[kmg]i?b?)?$/i, sizes, 'B');
+    return bytes !== undefined && bytes >= least ? bytes : undefined;
+  },
+  duration: (text, { least = 0, most = longest }) => {
     const ms = inBase(text, /^(\d{1,12}(?:\.\d{1,3})?)\s*(ms|s|m|h)?$/, durations, 's');
-    return ms !== undefined && ms <= most ? ms : undefined;
+    return ms !== undefined && ms >= least && ms <= most ? ms : undefined;
   },
   text: (text) => text || undefined,
   list: (text) =>
@@ -110,7 +117,8 @@ function fits(row: Setting, value: unknown): value is Value {
   if (row.type === 'text') return typeof value === 'string' && value !== '';
   if (row.type === 'list') return Array.isArray(value) && value.every((one) => typeof one === 'string');
   if (row.type === 'choice') return typeof value === 'string' && (row.choices?.includes(value) ?? false);
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= (row.most ?? value);
+  const { least = 0, most = Number.MAX_SAFE_INTEGER } = row;
+  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
 }
 
 function faultOf({ fault }: Setting, value: Value): string | null {
@@ -134,19 +142,23 @@ function unknownOption(name: string): GatewayError {
 /** What a row wants to be given, as text (a flag or a variable) or in code. */
 function expected(row: Setting, place: 'text' | 'code'): string {
   const example = row.default === undefined ? '' : `, such as ${place === 'code' ? row.default : shown(row)}`;
+  const { least = 0 } = row;
+  const atLeast = least === 0 ? '' : `, ${place === 'code' ? least : shown(row, least)} at least`;
   switch (row.type) {
     case 'choice':
       return `it is one of ${row.choices?.join(', ')}`;
     case 'switch':
       return place === 'code' ? 'it is true or false' : 'it is on or off';
     case 'count':
-      return `it is a whole number, 0 ${row.most === undefined ? 'or more' : `to ${row.most}`}`;
+      return `it is a whole number, ${least} ${row.most === undefined ? 'or more' : `to ${row.most}`}`;
     case 'size':
-      return place === 'code' ? `it is bytes${example}` : 'it is a size, such as 16MiB, 512KiB or bytes';
+      return place === 'code'
+        ? `it is bytes${atLeast}${example}`
+        : `it is a size${atLeast}, such as 16MiB, 512KiB or bytes`;
     case 'duration':
       return place === 'code'
-        ? `it is milliseconds, ${row.most ?? longest} at most${example}`
-        : `it is a time, ${shown(row, row.most ?? longest)} at most, such as 10s, 500ms or seconds`;
+        ? `it is milliseconds${atLeast}, ${row.most ?? longest} at most${example}`
+        : `it is a time${atLeast}, ${shown(row, row.most ?? longest)} at most, such as 10s, 500ms or seconds`;
     case 'text':
       return 'it is a text that is not empty';
     case 'list':

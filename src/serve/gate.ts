@@ -7,9 +7,9 @@ import { syncToAsync } from '../bridge/sync-to-async.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AppSource } from '../core/load.ts';
 import type { Log } from '../core/log.ts';
-import type { TlsOptions } from '../http/certificates.ts';
 import { SyncServer, type SyncServerOptions } from '../sync/server.ts';
 import type { Kind, Known } from './kind.ts';
+import { listenerOptions } from './listener-options.ts';
 import type { Settled } from './settings.ts';
 
 /** What serves, server first, then what it carries. */
@@ -94,7 +94,7 @@ const builders: Readonly<Record<Carrier, (order: Order) => Gate>> = {
   'sync threads': (order) => new SyncServer(sourceOf(order), syncOptions(order)),
   'async ← sync inline': (order) => {
     const { maxBody } = order.config;
-    const app = syncToAsync(syncFunction(order), { maxBody, log: order.log });
+    const app = syncToAsync(syncFunction(order), { maxBody, log: order.log, ...bridgeOptions(order) });
     return new AsyncServer(app, { ...asyncOptions(order), lifespan: 'auto' });
   },
   'async ← sync threads': asyncOverThreads,
@@ -106,7 +106,13 @@ const builders: Readonly<Record<Carrier, (order: Order) => Gate>> = {
 function asyncOverThreads(order: Order): Gate {
   const { threads, config, log } = order;
   // When it is disposed of, the server has let its requests finish, or cut them.
-  const app = syncToAsync(sourceOf(order), { threads, backlog: config.queue, log, grace: 0 });
+  const app = syncToAsync(sourceOf(order), {
+    threads,
+    backlog: config.queue,
+    log,
+    grace: 0,
+    ...bridgeOptions(order),
+  });
   const server = new AsyncServer(app, { ...asyncOptions(order), lifespan: 'on' });
   return {
     listen: (bind) => server.listen(bind),
@@ -155,26 +161,17 @@ function threadsOverLoop(order: Order): Gate {
 
 function asyncOptions({ config, log }: Order): AsyncServerOptions {
   const { lifespan, grace } = config;
-  return { lifespan, grace, log, ...frontOf(config) };
+  return { lifespan, grace, log, ...listenerOptions(config) };
 }
 
 function syncOptions({ threads, config, log }: Order): SyncServerOptions {
   const { grace, queue, maxBody } = config;
-  return { threads, backlog: queue, maxBody, grace, log, ...frontOf(config) };
+  return { threads, backlog: queue, maxBody, grace, log, ...listenerOptions(config) };
 }
 
-/** What the listener is told, whichever server it belongs to. */
-function frontOf(config: Settled): Pick<AsyncServerOptions, 'limits' | 'tls' | 'proxyProtocol'> {
-  const { maxBody, handshakeTimeout, proxyProtocol } = config;
-  const tls = tlsOf(config);
-  return { limits: { maxBody, handshakeTimeout }, proxyProtocol, tls };
-}
-
-/** A setting of TLS without a certificate is a mistake: plain HTTP where somebody means to be safe. */
-function tlsOf({ cert, key, clientCa, clientCert, tlsMin, tlsCiphers }: Settled): TlsOptions | undefined {
-  const wanted = cert.length + key.length + clientCa.length > 0 || clientCert !== 'none';
-  if (!wanted) return undefined;
-  return { cert, key, clientCa, clientCert, tlsMin, ...(tlsCiphers !== undefined && { tlsCiphers }) };
+/** The engine has dropped or refused them; a bridge makes variables of them where it has not. */
+function bridgeOptions({ config }: Order): { readonly underscores: boolean } {
+  return { underscores: config.underscoreHeaders === 'allow' };
 }
 
 /** What calls get to end by themselves, in ms, when the server is closed: nobody waits for them any more. */

@@ -22,6 +22,8 @@ export interface Setting {
   readonly default?: string | number | boolean | readonly string[];
   /** What a text, or one of a list, has to be; null where it is. Said at the door, before anything starts. */
   readonly fault?: (text: string) => string | null;
+  /** A count's, a size's or a duration's smallest value; 0 where it is left out. */
+  readonly least?: number;
   /** A count's or a duration's largest value. */
   readonly most?: number;
   /** A text or a list that is right, where there is no default. */

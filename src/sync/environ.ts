@@ -8,6 +8,8 @@ export const serverSoftware = 'dualgate/0.1.0';
 export interface EnvironOptions {
   /** Do other processes serve the same app? (wsgi.multiprocess) */
   readonly multiprocess?: boolean;
+  /** Are headers with "_" in their names taken, where the engine lets them through? No by default. */
+  readonly underscores?: boolean;
 }
 
 /**
@@ -41,19 +43,19 @@ export function environOf(exchange: Exchange, options: EnvironOptions = {}): Env
   }
   if (client) {
     environ.REMOTE_ADDR = client[0];
-    environ.REMOTE_PORT = String(client[1]);
+    if (client[1] > 0) environ.REMOTE_PORT = String(client[1]); // 0: a proxy named the client without its port
   }
   if (secure) environ.HTTPS = 'on';
-  addHeaders(environ, head.headers);
+  addHeaders(environ, head.headers, options.underscores ?? false);
   return environ;
 }
 
 const version: readonly [1, 0] = Object.freeze([1, 0] as const);
 
-function addHeaders(environ: EnvironData, headers: HeaderList): void {
+function addHeaders(environ: EnvironData, headers: HeaderList, underscores: boolean): void {
   for (const [name, value] of headers) {
-    // "X_Forwarded_For" would become the same variable as "X-Forwarded-For", so it is dropped (W-23)
-    if (name.includes('_')) continue;
+    // "X_Forwarded_For" would become the same variable as "X-Forwarded-For", so it is dropped unless it was asked for (W-23)
+    if (!underscores && name.includes('_')) continue;
     const key = variableOf(name);
     const before = environ[key];
     if (before === undefined) environ[key] = value;

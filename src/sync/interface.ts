@@ -89,7 +89,8 @@ export const clauses = {
   'W-15': 'wsgi.url_scheme is http or https.',
   'W-16':
     'wsgi.input, wsgi.errors, wsgi.multithread, wsgi.multiprocess and wsgi.run_once are there, and true to the server.',
-  'W-23': 'A header whose name would collide with another after "-" became "_" is dropped, never merged.',
+  'W-23':
+    'A header whose name would collide with another after "-" became "_" is dropped, never merged, unless a setting allows it.',
   'W-30': 'wsgi.input has read, readline, readlines and iteration.',
   'W-31': 'wsgi.errors has write, writelines and flush.',
   'W-32': 'Reading past the end gives empty bytes, again and again.',

@@ -7,6 +7,7 @@ import { createLog, type Log } from '../core/log.ts';
 import { type Bind, parseBind, urlOf } from '../http/bind.ts';
 import type { DoorwayOptions } from '../http/doorway.ts';
 import type { Bound, Exchange } from '../http/exchange.ts';
+import type { ForwardedOptions } from '../http/forwarded.ts';
 import type { Limits } from '../http/limits.ts';
 import { Listener } from '../http/listener.ts';
 import { asSyncApp } from './app.ts';
@@ -26,6 +27,8 @@ export interface SyncServerOptions extends DoorwayOptions {
   /** Bytes of a request body; beyond them 413. */
   readonly maxBody?: number;
   readonly limits?: Partial<Limits>;
+  /** Which proxies may speak for their clients; none by default. */
+  readonly forwarded?: ForwardedOptions;
   /** Warnings and errors to standard error by default. */
   readonly log?: Log;
   /** ms that running requests get when the server closes; 10 000. */
@@ -48,15 +51,17 @@ export class SyncServer implements AsyncDisposable {
 
   constructor(app: SyncApp | AppSource | AppRef, options: SyncServerOptions = {}) {
     const { limits, maxBody, log = createLog({ level: 'warn' }), grace = 10_000 } = options;
-    const { tls, proxyProtocol } = options;
+    const { tls, proxyProtocol, forwarded } = options;
+    const underscores = limits?.underscores === 'allow';
     this.#grace = grace;
     this.#executor = executorFor(app, { ...options, log });
     this.#listener = new Listener({
-      handler: (exchange) => this.#serve(exchange),
+      handler: (exchange) => this.#serve(exchange, underscores),
       limits: { ...limits, ...(maxBody !== undefined && { maxBody }) },
       log,
       tls,
       proxyProtocol,
+      forwarded,
     });
   }
 
@@ -95,9 +100,9 @@ export class SyncServer implements AsyncDisposable {
     await this.#executor.close(0);
   }
 
-  #serve(exchange: Exchange): Promise<void> {
+  #serve(exchange: Exchange, underscores: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#executor.run(new ExchangeCall(exchange, reject)).then(resolve, reject);
+      this.#executor.run(new ExchangeCall(exchange, { reject, underscores })).then(resolve, reject);
     });
   }
 }
@@ -166,9 +171,12 @@ class ExchangeCall implements Call {
   readonly #exchange: Exchange;
   readonly #reject: (why: GatewayError) => void;
 
-  constructor(exchange: Exchange, reject: (why: GatewayError) => void) {
+  constructor(
+    exchange: Exchange,
+    { reject, underscores }: { reject: (why: GatewayError) => void; underscores: boolean },
+  ) {
     this.id = exchange.id;
-    this.environ = environOf(exchange);
+    this.environ = environOf(exchange, { underscores });
     this.length = exchange.length;
     this.#exchange = exchange;
     this.#reject = reject;

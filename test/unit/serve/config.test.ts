@@ -2,11 +2,13 @@
 import { expect, test } from 'vitest';
 
 import { GatewayError } from '../../../src/core/errors.ts';
-import { parseValue, settle } from '../../../src/serve/config.ts';
+import { fromEnvironment, parseValue, settle } from '../../../src/serve/config.ts';
 import { type Config, settingOf, table } from '../../../src/serve/settings.ts';
 
 test('defaults stand alone', () => {
-  expect(settle({}, {})).toEqual({
+  const defaults = table.filter((row) => row.default !== undefined);
+  expect(settle({}, {})).toEqual(Object.fromEntries(defaults.map((row) => [row.name, row.default])));
+  expect(settle({}, {})).toMatchObject({
     interface: 'auto',
     factory: false,
     lifespan: 'auto',
@@ -46,7 +48,7 @@ test('every variable of the table is read', () => {
   };
   for (const row of table) {
     const text = row.type === 'choice' ? (row.choices?.at(-1) ?? '') : (row.example ?? texts[row.type]);
-    const config = settle({}, { [row.variable]: text });
+    const config = fromEnvironment({ [row.variable]: text });
     expect(config[row.name as keyof Config], row.name).toEqual(parseValue(row, text, row.variable));
   }
 });

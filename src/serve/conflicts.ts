@@ -1,0 +1,21 @@
+// Settings that are right by themselves and make no sense together.
+import type { Settled } from './settings.ts';
+
+/** What to say of the first two that contradict each other; null where none do. */
+export function conflictIn(config: Settled): string | null {
+  for (const name of ['maxHead', 'maxTrailers'] as const) {
+    // What the engine stops reading at must hold what it needs whole.
+    if (config.maxBuffered < config[name])
+      return `Cannot take ${name} ${config[name]}: maxBuffered is ${config.maxBuffered}, and has to hold it; raise it too`;
+  }
+  if (config.trustedProxies.length > 0) return null;
+  if (config.trustedHops > 0) return nobodyTrusted('trustedHops', config.trustedHops);
+  if (config.forwardedHost) return nobodyTrusted('forwardedHost', true);
+  if (config.forwardedHeaders !== 'x-forwarded')
+    return nobodyTrusted('forwardedHeaders', config.forwardedHeaders);
+  return null;
+}
+
+function nobodyTrusted(name: string, value: unknown): string {
+  return `Cannot take ${name} ${value}: no proxy is trusted; say by trustedProxies (--trusted-proxies) which ones are`;
+}
