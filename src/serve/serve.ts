@@ -50,6 +50,7 @@ export async function serve(app: SyncApp | AsyncApp | AppRef, options: ServeOpti
   try {
     const { url } = await gate.listen(config.bind);
     log.info(`${found(subject)}; carried by ${carrier}`);
+    if (config.trustedProxies.includes('*') && config.trustedHops === 0) log.warn(everybodyTrusted);
     const reloadCertificates = (): void => gate.reloadTls();
     return { url, carrier, reloadCertificates, close, [Symbol.asyncDispose]: () => close() };
   } catch (error) {
@@ -57,6 +58,9 @@ export async function serve(app: SyncApp | AsyncApp | AppRef, options: ServeOpti
     throw named(error, subject);
   }
 }
+
+const everybodyTrusted =
+  'Anybody may say who the client is: trustedProxies has "*"; say by trustedHops how many proxies stand in front, or name them';
 
 /** A thread that ended while it loaded the app knows its number, not the app. */
 function named(thrown: unknown, { shown }: Subject): unknown {
