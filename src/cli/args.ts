@@ -16,6 +16,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   '--port': '--bind :PORT',
   '-p': '--bind :PORT',
   '--uds': '--bind unix:PATH',
+  '--proxy-headers': '--trusted-proxies LIST',
 };
 
 /**

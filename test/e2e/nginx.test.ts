@@ -1,5 +1,5 @@
 // Behind a real nginx, configured as docs/guide/serve.md says: who the client is, what is spoofed, and what is left.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -98,18 +98,32 @@ describe.skipIf(!existsSync(nginxPath) || process.platform !== 'linux')('nginx',
     });
   });
 
-  test('that writes Forwarded, as the guide says', async () => {
-    const headers = `proxy_set_header Host $http_host;
-      proxy_set_header Forwarded 'for=$remote_addr;host="$http_host";proto=https';`;
-    const options = { trustedProxies: ['127.0.0.1'], forwardedHeaders: 'forwarded' } as const;
-    await using it = await behind(`${apps}:async`, options, headers);
+  test.each<[number, ServeOptions]>([
+    [0, {}],
+    [1, { forwardedHeaders: 'forwarded' }],
+  ])('configured as the guide says, block %d', async (at, options) => {
+    await using served = await serve(`${apps}:async`, {
+      ...quiet,
+      ...options,
+      trustedProxies: ['127.0.0.1'],
+    });
+    const guide = readFileSync(new URL('../../docs/guide/serve.md', import.meta.url), 'utf8');
+    const block = [...guide.matchAll(/```nginx\n([\s\S]*?)```/g)][at]?.[1] ?? '';
+    const [port] = await freePorts(1);
+    const config = block.replace('listen 80;', `listen 127.0.0.1:${port};`);
+    await using _ = await Nginx.start(() => config.replace('127.0.0.1:8000', new URL(served.url).host));
     const {
       client: seen,
       scheme,
-      headers: fields,
-    } = JSON.parse((await ask(`${it.url}/reflect`, spoofs)).text);
-    expect([seen, scheme]).toEqual([[client, 0], 'https']);
-    expect(fields.filter(([name]: [string]) => /^x-forwarded|^x-real/.test(name))).toEqual([]);
+      headers,
+    } = JSON.parse((await ask(`http://127.0.0.1:${port}/reflect`, spoofs)).text);
+    expect([seen, scheme]).toEqual([[client, 0], 'http']);
+    const written = headers.filter(([name]: [string]) => /^x-forwarded|^forwarded/.test(name));
+    expect(Object.fromEntries(written)).toEqual(
+      at === 0
+        ? { 'x-forwarded-for': `6.6.6.6, ${client}`, 'x-forwarded-proto': 'http' }
+        : { forwarded: `for=${client};host="127.0.0.1";proto=http` },
+    );
   });
 
   test('keeps its connection: each request on it has its own client', async () => {
