@@ -118,7 +118,8 @@ export class Forwarded {
 
 /** Also as "X_Forwarded_For", which is the same variable in CGI. */
 function speaksForOthers(name: string): boolean {
-  const plain = name.replaceAll('_', '-');
+  if (!/^[fx]/.test(name)) return false;
+  const plain = name.includes('_') ? name.replaceAll('_', '-') : name;
   return plain === 'forwarded' || plain === 'x-real-ip' || plain.startsWith('x-forwarded-');
 }
 
