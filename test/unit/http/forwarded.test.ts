@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { HeaderList } from '../../../src/core/bytes.ts';
 import { HttpError } from '../../../src/core/errors.ts';
-import { EditedHead } from '../../../src/http/edited-head.ts';
+import { ParsedHead } from '../../../src/http/head.ts';
 import type { Origin } from '../../../src/http/exchange.ts';
 import { correctionFor, Forwarded, type ForwardedOptions } from '../../../src/http/forwarded.ts';
 import type { RequestHead } from '../../../src/http/head.ts';
@@ -20,8 +20,7 @@ function headOf(lines: readonly string[]): RequestHead {
     const colon = line.indexOf(':');
     return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
   });
-  const plain = { method: 'GET', target: '/', path: '/', query: '', version: '1.1', headers } as const;
-  return new EditedHead({ ...plain, get: () => undefined, all: () => [], has: () => false }, headers);
+  return new ParsedHead('GET', '/', '1.1', headers);
 }
 
 function correct(
