@@ -179,11 +179,15 @@ export class Connection implements Wire, Deadlined {
     this.#parser.feed(bytes);
     if (this.#turn) this.#turn.deliver();
     else this.#advance();
-    if (this.#parser.buffered > this.#house.limits.maxBuffered && this.#phase === 'open') {
-      this.#paused = true;
-      this.#socket.pause();
-    }
+    if (this.#parser.buffered > this.#house.limits.maxBuffered) this.#pause();
   };
+
+  /** Not while somebody waits for what is to come: the rest of a head (which has a limit of its own), or of a piece. */
+  #pause(): void {
+    if (this.#phase !== 'open' || (this.#turn ? this.#turn.reading : this.#roomForNext())) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
 
   readonly #onEnd = (): void => {
     this.#turn?.lost(new Disconnected());

@@ -6,7 +6,7 @@ import { type FieldName, nameOf } from './field-name.ts';
 import { type FramingFields, frame } from './framing.ts';
 import { isHost, nameOctets, targetOctets, tokenOctets, valueOctets } from './grammar.ts';
 import { ParsedHead, type Version } from './head.ts';
-import type { LastFields } from './last-fields.ts';
+import type { LastHead } from './last-head.ts';
 import type { Limits } from './limits.ts';
 import { keeps } from './underscores.ts';
 
@@ -37,12 +37,17 @@ export function parseHead(
   start: number,
   end: number,
   limits: Limits,
-  last: LastFields,
+  last: LastHead,
 ): HeadEvent | null {
+  const again = last.again(bytes, start, end);
+  if (again) {
+    line.head = start + last.length;
+    return again;
+  }
   if (!requestLine(bytes, start, end, limits)) return null;
-  const known = last.same(bytes, line.version + 2, end);
+  const known = last.sameFields(bytes, line.version + 2, end);
   if (known) {
-    line.head = line.version + 2 + last.length;
+    line.head = line.version + 2 + last.fieldsLength;
     if (line.head - start > limits.maxHead) throw tooLong(limits);
     return event(bytes, start, last.headers(), known, limits);
   }
@@ -66,8 +71,9 @@ export function parseHead(
   if (at + 2 - start > limits.maxHead) throw tooLong(limits);
   line.head = at + 2;
   const headers = listed(bytes, start, at, count, limits);
-  last.keep(bytes, line.version + 2, line.head, headers, framing);
-  return event(bytes, start, headers, framing, limits);
+  const read = event(bytes, start, headers, framing, limits);
+  last.keep(bytes, { start, fields: line.version + 2, end: line.head }, read, framing);
+  return read;
 }
 
 /** Finds the parts of the request line; false where it has not ended. The octets are checked, the parts are not. */

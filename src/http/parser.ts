@@ -3,7 +3,7 @@ import { HttpError } from '../core/errors.ts';
 import { ChunkedBody } from './chunked.ts';
 import type { DataEvent, EndEvent, HeadEvent, ParserEvent } from './events.ts';
 import { headEnd, parseHead, unfinished } from './head-parser.ts';
-import { LastFields } from './last-fields.ts';
+import { LastHead } from './last-head.ts';
 import type { Limits } from './limits.ts';
 
 const none = Buffer.alloc(0);
@@ -14,7 +14,7 @@ const none = Buffer.alloc(0);
  */
 export class Parser {
   readonly #limits: Limits;
-  readonly #last: LastFields = new LastFields();
+  readonly #last: LastHead = new LastHead();
   #bytes: Buffer = none;
   #start = 0;
   #end = 0;

@@ -92,6 +92,10 @@ export class Turn implements Exchange {
   get bodyDone(): boolean {
     return this.#bodyDone;
   }
+  /** A read waits for the client. */
+  get reading(): boolean {
+    return this.#reader !== null;
+  }
   get received(): number {
     return this.#received;
   }

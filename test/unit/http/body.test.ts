@@ -1,4 +1,6 @@
 // Request bodies: read, left unread, broken, too large, and waited for with 100 Continue.
+import { setImmediate } from 'node:timers/promises';
+
 import { describe, expect, test } from 'vitest';
 
 import { deferred } from '../../../src/core/deferred.ts';
@@ -10,6 +12,12 @@ import { echo, reply, type Served, served, start, whole } from './served.ts';
 const post = (...lines: string[]): string[] => ['POST / HTTP/1.1', 'Host: a', ...lines];
 const get = ['GET /next HTTP/1.1', 'Host: a'];
 const mebi = 1024 * 1024;
+
+/** The server runs in this process: after some turns of the loop it has read what was sent. */
+async function taken(client: RawClient): Promise<void> {
+  await client.flushed();
+  for (let turn = 0; turn < 5; turn += 1) await setImmediate();
+}
 
 describe('read()', () => {
   test('marks the last piece by the Content-Length, and answers at once after it', async () => {
@@ -66,6 +74,42 @@ describe('read()', () => {
     client.request(...post('Content-Length: 10')).send('first');
     expect(await came.promise).toBe('first true');
     expect((await client.send('other').answer()).status).toBe(200);
+  });
+
+  test.each(['with the last chunk', 'later'])(
+    'trailers that come %s are there after the last piece',
+    async (when) => {
+      const seen: unknown[] = [];
+      await using server = await served(async (exchange) => {
+        seen.push(exchange.trailers);
+        await whole(exchange);
+        seen.push(exchange.trailers);
+        await reply(exchange);
+      });
+      await using client = await server.open();
+      client.request(...post('Transfer-Encoding: chunked')).send('2\r\nhi\r\n');
+      if (when === 'later') await client.flushed();
+      client.send('0\r\nX-Sum: 1\r\nx-more: 2\r\n\r\n');
+      expect((await client.answer()).status).toBe(200);
+      expect(seen).toEqual([
+        [],
+        [
+          ['x-sum', '1'],
+          ['x-more', '2'],
+        ],
+      ]);
+    },
+  );
+
+  test('bounds that are narrower than a head or than trailers keep neither from coming', async () => {
+    await using server = await served(echo, { maxBuffered: 64, headTimeout: 3000, bodyGrace: 3000 });
+    await using client = await server.open();
+    client.send(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX-Long: ${'x'.repeat(500)}`);
+    await taken(client);
+    client.send(`${'x'.repeat(500)}\r\n\r\n2\r\nhi\r\n0\r\nX-Long: ${'x'.repeat(500)}`);
+    await taken(client);
+    client.send(`${'x'.repeat(500)}\r\n\r\n`);
+    expect((await client.answer()).text).toBe('hi');
   });
 
   test('without a body answers at once that there is none', async () => {
