@@ -1,43 +1,17 @@
-// npm run bench: rivals, node:http and us in one run; server CPU per request, medians and spread.
-import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+// npm run bench: peers, node:http and us in one run; server CPU per request, medians and spread.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release, type } from 'node:os';
 import { parseArgs } from 'node:util';
 
-import { type Load, measure, type Slice, start, stop, type Subject, wrkIsThere } from './slice.ts';
-
-const browser = [
-  'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8',
-  'Accept-Language: en-US,en;q=0.9,de;q=0.8',
-  'Accept-Encoding: gzip, deflate, br, zstd',
-  'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
-  'Cookie: session=2f6c1a9be04d4c0d8c1f; theme=dark; seen=1',
-  'Referer: http://127.0.0.1/somewhere/else?with=query',
-  'Sec-Fetch-Dest: document',
-  'Sec-Fetch-Mode: navigate',
-  'Sec-Fetch-Site: same-origin',
-  'Cache-Control: max-age=0',
-  'Upgrade-Insecure-Requests: 1',
-];
-const get: Load = { path: '/', script: null, headers: [], connections: 64 };
-const loads: Record<string, Load> = {
-  hello: get,
-  'hello, 12 headers': { ...get, headers: browser },
-  'echo 16 KiB': { ...get, script: 'echo.lua' },
-  'stream 64 x 1 KiB': { ...get, path: '/stream' },
-  'pipelined x16': { ...get, script: 'pipeline.lua' },
-};
-
-const servers: Record<string, readonly string[]> = {
-  'node:http': ['node-http.js'],
-  'dualgate async': ['dualgate.js', 'async-app.js#app'],
-  'dualgate sync inline': ['dualgate.js', 'sync-app.js#app', 'threads=0'],
-  'dualgate sync, 2 threads': ['dualgate.js', 'sync-app.js#app', 'threads=2'],
-  fastify: ['fastify.js'],
-  hono: ['hono.js'],
-  srvx: ['srvx.js'],
-  express: ['express.js'],
-};
+import { measuredCode } from './built.ts';
+import { type Row, rowOf } from './figures.ts';
+import { proveHonest } from './honest.ts';
+import { type Load, loads } from './loads.ts';
+import { type NodeBinary, nodeBinary } from './nodes.ts';
+import { type Report, tableOf, writeReadme } from './report.ts';
+import { floor, servers } from './servers.ts';
+import { measure, type Slice, start, stop, type Subject, Unknown, wrkIsThere } from './slice.ts';
+import { shortfalls } from './targets.ts';
 
 const { values } = parseArgs({
   options: {
@@ -45,51 +19,43 @@ const { values } = parseArgs({
     slice: { type: 'string', default: '0.3' },
     only: { type: 'string', multiple: true, default: [] },
     load: { type: 'string', multiple: true, default: [] },
-    node: { type: 'string', default: process.execPath },
+    nodes: { type: 'string' },
     json: { type: 'string' },
+    markdown: { type: 'boolean', default: false },
+    readme: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
   },
 });
-
-interface Row {
-  readonly load: string;
-  readonly server: string;
-  readonly slices: readonly Slice[];
-  readonly ratios: readonly number[];
-}
+const rounds = Number(values.rounds);
+const slice = Number(values.slice);
+/** Seconds of each load before it counts: V8 has compiled what it will. */
+const warmUp = 1;
+const leftOut = new Set<string>();
 
 if (!wrkIsThere()) throw new Error('The bench needs wrk: apt-get install wrk');
-const rows = await run();
-print(rows);
-if (values.json) writeFileSync(values.json, `${JSON.stringify({ node: version(), rows }, null, 2)}\n`);
+const code = measuredCode();
+const nodes = (values.nodes?.split(',') ?? [null]).map(nodeBinary);
+say(`Measured: ${code.said}, on Node ${nodes.map(({ version }) => version).join(', ')}`);
+const rows: Row[] = [];
+for (const node of nodes) rows.push(...(await run(node)));
+report();
 
 /** All servers run all the time; each round gives each of them one slice of each load, in turn. */
-async function run(): Promise<Row[]> {
-  const chosen = Object.entries(servers).filter(
-    ([name]) => name === 'node:http' || wanted(values.only, name),
-  );
-  const [serverPin, clientPin] = availableParallelism() > 1 ? ['0', '1'] : [null, null];
+async function run(node: NodeBinary): Promise<Row[]> {
   const subjects: Subject[] = [];
   try {
-    for (const [name, command] of chosen) subjects.push(await start(name, command, values.node, serverPin));
+    for (const [name, server] of Object.entries(servers)) {
+      if (name !== floor && !wanted(values.only, name)) continue;
+      const subject = await startOrLeaveOut(name, server, node);
+      if (subject) subjects.push(subject);
+    }
+    const chosen = Object.entries(loads).filter(([name]) => wanted(values.load, name));
+    for (const [name, load] of chosen) for (const subject of subjects) await proveHonest(subject, name, load);
     const all: Row[] = [];
-    for (const [load, shape] of Object.entries(loads).filter(([name]) => wanted(values.load, name))) {
-      const taken = new Map<string, Slice[]>(subjects.map(({ name }) => [name, []]));
-      for (let round = -1; round < Number(values.rounds); round += 1) {
-        progress(`${load}: round ${round + 1} of ${values.rounds}`);
-        for (const subject of subjects) {
-          const slice = await measure(subject, shape, Number(values.slice), clientPin);
-          if (round >= 0) taken.get(subject.name)?.push(slice); // the first round warms up
-        }
-      }
-      const raw = taken.get('node:http') ?? [];
-      for (const [server, slices] of taken) {
-        all.push({
-          load,
-          server,
-          slices,
-          ratios: slices.map(({ cpu }, round) => cpu / (raw[round]?.cpu ?? Number.NaN)),
-        });
-      }
+    for (const [name, load] of chosen) {
+      const taken = await slices(subjects, load, `Node ${node.version}, ${name}`);
+      const raw = taken.get(floor) ?? [];
+      for (const [server, some] of taken) all.push(rowOf(node.version, name, server, some, raw));
     }
     return all;
   } finally {
@@ -98,68 +64,90 @@ async function run(): Promise<Row[]> {
   }
 }
 
-function print(all: readonly Row[]): void {
-  const lines = [
-    `Node ${version()}, 64 connections, ${values.rounds} rounds of ${values.slice} s, server on one core, wrk on another`,
-  ];
-  for (const load of new Set(all.map((row) => row.load))) {
-    lines.push(
-      '',
-      load,
-      line(
-        'server',
-        'CPU µs',
-        'of node:http',
-        'least to most',
-        'req/s',
-        'p50 ms',
-        'p99 ms',
-        'client',
-        'errors',
-      ),
-    );
-    for (const row of all.filter((one) => one.load === load)) {
-      const of = (pick: (slice: Slice) => number): number => median(row.slices.map(pick));
-      const spread = `${Math.min(...row.ratios).toFixed(2)}–${Math.max(...row.ratios).toFixed(2)}`;
-      const errors = row.slices.reduce((sum, slice) => sum + slice.errors, 0);
-      lines.push(
-        line(
-          row.server,
-          of((one) => one.cpu).toFixed(1),
-          median(row.ratios).toFixed(2),
-          spread,
-          of((one) => one.requests / one.seconds).toFixed(0),
-          of((one) => one.p50).toFixed(2),
-          of((one) => one.p99).toFixed(2),
-          of((one) => one.client).toFixed(2),
-          String(errors),
-        ),
-      );
+/** Whose turn is first moves on with each round: none is always behind the same neighbour. */
+async function slices(
+  subjects: readonly Subject[],
+  load: Load,
+  title: string,
+): Promise<Map<string, Slice[]>> {
+  const taken = new Map<string, Slice[]>(subjects.map(({ name }) => [name, []]));
+  for (let round = -1; round < rounds; round += 1) {
+    progress(`${title}: round ${round + 1} of ${rounds}`);
+    for (let turn = 0; turn < subjects.length; turn += 1) {
+      const subject = subjects[(turn + round + 1) % subjects.length];
+      if (!subject) continue;
+      const one = await measure(subject, load, round < 0 ? Math.max(slice, warmUp) : slice);
+      if (round >= 0) taken.get(subject.name)?.push(one);
     }
   }
-  process.stdout.write(`${lines.join('\n')}\n`);
+  return taken;
 }
 
-function line(name: string, ...cells: string[]): string {
-  return `  ${name.padEnd(26)}${cells.map((cell) => cell.padStart(14)).join('')}`;
+async function startOrLeaveOut(
+  name: string,
+  server: (typeof servers)[string],
+  node: NodeBinary,
+): Promise<Subject | null> {
+  try {
+    return await start(name, server, { node: node.path });
+  } catch (error) {
+    if (!(error instanceof Unknown) || !server.optional) throw error;
+    leftOut.add(`"${name}": this code does not know ${server.command.slice(2).join(', ')}`);
+    say(`!!! "${name}" is LEFT OUT: this code does not know ${server.command.slice(2).join(', ')}`);
+    return null;
+  }
 }
 
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1
-    ? (sorted[middle] ?? Number.NaN)
-    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+function report(): void {
+  const [processor] = cpus();
+  const result: Report = {
+    date: new Date().toISOString(),
+    processor: processor?.model ?? 'an unknown processor',
+    processors: cpus().length,
+    system: `${type()} ${release()}`,
+    code: code.said,
+    commit: code.commit,
+    nodes: nodes.map(({ version }) => version),
+    rounds,
+    slice,
+    connections: Math.max(...Object.values(loads).map(({ connections }) => connections)),
+    peers: versions(),
+    leftOut: [...leftOut],
+    rows,
+  };
+  process.stdout.write(tableOf(result, values.markdown ? 'markdown' : 'text'));
+  if (values.json) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
+  if (values.readme) writeReadme(result);
+  if (values.check) check();
+}
+
+function check(): void {
+  const short = shortfalls(rows);
+  const summary =
+    short.length === 0 ? 'Every target that was measured is met.' : `Short of ${short.length} targets:`;
+  process.stdout.write(`\n${[summary, ...short.map((line) => `  ${line}`)].join('\n')}\n`);
+  if (short.length > 0) process.exitCode = 1;
+}
+
+function versions(): Record<string, string> {
+  const names = ['fastify', 'hono', '@hono/node-server', 'srvx', 'express'];
+  return Object.fromEntries(
+    names.map((name) => {
+      const text = readFileSync(new URL(`node_modules/${name}/package.json`, import.meta.url), 'utf8');
+      // A package.json has a version: npm would not have installed it otherwise.
+      return [name, (JSON.parse(text) as { version: string }).version];
+    }),
+  );
 }
 
 function wanted(parts: readonly string[], name: string): boolean {
   return parts.length === 0 || parts.some((part) => name.includes(part));
 }
 
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
-function version(): string {
-  return execFileSync(values.node, ['-p', 'process.version'], { encoding: 'utf8' }).trim();
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
 }

@@ -3,19 +3,17 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+import type { Load } from './loads.ts';
+import type { Server } from './servers.ts';
 
 export interface Subject {
   readonly name: string;
   readonly port: number;
   readonly child: ChildProcess;
-}
-
-export interface Load {
-  readonly path: string;
-  readonly script: string | null;
-  readonly headers: readonly string[];
-  readonly connections: number;
 }
 
 export interface Slice {
@@ -24,68 +22,92 @@ export interface Slice {
   readonly seconds: number;
   /** CPU µs of all the server's threads, per request. */
   readonly cpu: number;
-  /** Share of one core that the load client took: below 1 it was not the bottleneck. */
+  /** Share of one core that the server took: at 1 it gave all that it had. */
+  readonly server: number;
+  /** Share of one core that the load client took: at 1 it would have been the bottleneck. */
   readonly client: number;
+  /** Latencies in ms. */
   readonly p50: number;
   readonly p99: number;
 }
 
-/** Starts a server of bench/servers on a free port, on one processor where the machine has two. */
+/** A server that does not know a setting of its row: older code than the bench. */
+export class Unknown extends Error {}
+
+/** What the servers of the bench exit with then. */
+const unknownSetting = 64;
+
+export interface StartOptions {
+  /** The binary that runs the server. */
+  readonly node: string;
+  readonly flags?: readonly string[];
+}
+
+/** Which processor is whose, where the machine has two. */
+export function pins(): { readonly server: string | null; readonly client: string | null } {
+  return availableParallelism() > 1 ? { server: '0', client: '1' } : { server: null, client: null };
+}
+
+/**
+ * Starts a server of bench/servers on a free port, on one processor where the machine has two.
+ * Rejects with Unknown where it does not know a setting, with Error where it ends before it is ready.
+ */
 export async function start(
   name: string,
-  command: readonly string[],
-  node: string,
-  pin: string | null,
+  { command }: Server,
+  { node, flags = [] }: StartOptions,
 ): Promise<Subject> {
   const port = await freePort();
   const [file = '', ...rest] = command;
-  const argv = [node, new URL(`servers/${file}`, import.meta.url).pathname, String(port), ...rest];
-  const all = pin === null ? argv : ['taskset', '-c', pin, ...argv];
-  const child = spawn(all[0] ?? '', all.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
-  const failed = once(child, 'exit').then(() =>
-    Promise.reject(new Error(`${name} ended before it was ready`)),
-  );
+  const path = fileURLToPath(new URL(`servers/${file}`, import.meta.url));
+  const [program = '', ...args] = pinned(pins().server, [node, ...flags, path, String(port), ...rest]);
+  const child = spawn(program, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
+  const failed = once(child, 'exit').then(([code]) => {
+    const why = `${name} ended with ${code} before it was ready`;
+    throw code === unknownSetting ? new Unknown(why) : new Error(why);
+  });
   await Promise.race([ready(child), failed]);
   failed.catch(() => {});
   return { name, port, child };
 }
 
 /** Loads `subject` for `seconds` and says what it cost. */
-export async function measure(
-  subject: Subject,
-  load: Load,
-  seconds: number,
-  pin: string | null,
-): Promise<Slice> {
+export async function measure(subject: Subject, load: Load, seconds: number): Promise<Slice> {
   const { child, port } = subject;
   if (child.pid === undefined) throw new Error(`${subject.name} has no process`);
-  const args = [
-    '-t1',
-    `-c${load.connections}`,
-    '-d60s',
-    '--latency',
-    ...load.headers.flatMap((one) => ['-H', one]),
-  ];
-  if (load.script !== null) args.push('-s', new URL(`loads/${load.script}`, import.meta.url).pathname);
-  args.push(`http://127.0.0.1:${port}${load.path}`);
-  const all = pin === null ? ['wrk', ...args] : ['taskset', '-c', pin, 'wrk', ...args];
+  const threads = ['-t1', `-c${load.connections}`, '-d60s', '--latency'];
+  const headers = load.headers.flatMap((one) => ['-H', one]);
+  const path = load.script && fileURLToPath(new URL(`loads/${load.script}`, import.meta.url));
+  const script = path ? ['-s', path] : [];
+  const url = `http://127.0.0.1:${port}${load.path}`;
+  const [program = '', ...args] = pinned(pins().client, ['wrk', ...threads, ...headers, ...script, url]);
   const before = cpuOf(child.pid);
-  const from = process.hrtime.bigint();
-  const wrk = spawn(all[0] ?? '', all.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const from = performance.now();
+  const wrk = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const text = gather(wrk);
   await new Promise((go) => setTimeout(go, seconds * 1000));
   const client = wrk.pid === undefined ? 0 : cpuOf(wrk.pid);
+  const clientTime = performance.now() - from;
   wrk.kill('SIGINT');
-  const report = await text;
-  const took = Number(process.hrtime.bigint() - from) / 1e9;
+  const report = read(await text);
+  const cpu = cpuOf(child.pid) - before;
   return {
-    ...read(report),
-    cpu: (cpuOf(child.pid) - before) / 1000 / Math.max(1, read(report).requests),
-    client: client / 1e9 / took,
+    ...report,
+    cpu: cpu / 1000 / Math.max(1, report.requests),
+    server: cpu / 1e6 / (performance.now() - from),
+    client: client / 1e6 / clientTime,
   };
 }
 
+function pinned(cpu: string | null, command: readonly string[]): readonly string[] {
+  return cpu === null ? command : ['taskset', '-c', cpu, ...command];
+}
+
 export async function stop(subject: Subject): Promise<void> {
+  if (subject.child.exitCode !== null) return;
   const gone = once(subject.child, 'exit');
   subject.child.kill('SIGKILL');
   await gone;
@@ -100,7 +122,7 @@ export function wrkIsThere(): boolean {
   }
 }
 
-function read(report: string): Omit<Slice, 'cpu' | 'client'> {
+function read(report: string): Omit<Slice, 'cpu' | 'server' | 'client'> {
   const number = (pattern: RegExp): number => Number(pattern.exec(report)?.[1] ?? 0);
   const sockets =
     /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(report)?.slice(1) ?? [];
@@ -141,6 +163,8 @@ async function gather(child: ChildProcess): Promise<string> {
 async function ready(child: ChildProcess): Promise<void> {
   if (!child.stdout) throw new Error('The server has no stdout');
   for await (const line of createInterface({ input: child.stdout })) if (line === 'ready') return;
+  await once(child, 'exit'); // start() says why
+  await new Promise(() => {});
 }
 
 async function freePort(): Promise<number> {

@@ -1,9 +1,9 @@
 // The async app of the bench: hello, echo and a stream on scope, receive and send.
-import { chunk, chunks, hello } from './parts.js';
+import { chunk, chunks, helloBytes } from './parts.js';
 
 const text = [
   ['content-type', 'text/plain'],
-  ['content-length', String(hello.length)],
+  ['content-length', String(helloBytes.length)],
 ];
 const octets = [['content-type', 'application/octet-stream']];
 
@@ -25,7 +25,7 @@ export async function app(scope, receive, send) {
     await send({ type: 'http.response.body', body });
   } else {
     await send({ type: 'http.response.start', status: 200, headers: text });
-    await send({ type: 'http.response.body', body: hello });
+    await send({ type: 'http.response.body', body: helloBytes });
   }
 }
 

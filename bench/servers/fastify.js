@@ -11,10 +11,15 @@ app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => d
 app.get('/', (_request, reply) => reply.type('text/plain').send(hello));
 app.post('/', (request, reply) => reply.type('application/octet-stream').send(request.body));
 app.get('/stream', (_request, reply) => {
-  function* body() {
-    for (let sent = 0; sent < chunks; sent += 1) yield chunk;
-  }
-  return reply.type('application/octet-stream').send(Readable.from(body(), { objectMode: false }));
+  let sent = 0;
+  // read() rather than Readable.from(): no iterator in between
+  const body = new Readable({
+    read() {
+      this.push(sent < chunks ? chunk : null);
+      sent += 1;
+    },
+  });
+  return reply.type('application/octet-stream').send(body);
 });
 await app.listen({ port: Number(process.argv[2]), host: '127.0.0.1' });
 console.log('ready');

@@ -1,4 +1,6 @@
 // What every server of the bench answers with.
-export const hello = Buffer.from('Hello, World!');
+export const hello = 'Hello, World!';
+/** The same, for contracts whose bodies are octets. */
+export const helloBytes = Buffer.from(hello);
 export const chunk = Buffer.alloc(1024, 'x');
 export const chunks = 64;

@@ -1,9 +1,9 @@
 // The sync app of the bench: the twin of async-app.js on environ and startResponse.
-import { chunk, chunks, hello } from './parts.js';
+import { chunk, chunks, helloBytes } from './parts.js';
 
 const text = [
   ['content-type', 'text/plain'],
-  ['content-length', String(hello.length)],
+  ['content-length', String(helloBytes.length)],
 ];
 const octets = [['content-type', 'application/octet-stream']];
 
@@ -18,7 +18,7 @@ export function app(environ, startResponse) {
     return [body];
   }
   startResponse('200 OK', [...text]);
-  return [hello];
+  return [helloBytes];
 }
 
 function* stream() {

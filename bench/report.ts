@@ -1,0 +1,167 @@
+// The result of a run as tables: for a terminal, as Markdown, and the few rows that README.md shows.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { middle, type Row } from './figures.ts';
+import { floor, servers } from './servers.ts';
+
+/** A client at this share of its core may be what is measured. */
+export const busy = 0.9;
+
+export interface Report {
+  /** ISO 8601. */
+  readonly date: string;
+  readonly processor: string;
+  readonly processors: number;
+  readonly system: string;
+  readonly code: string;
+  readonly commit: string | null;
+  readonly nodes: readonly string[];
+  readonly rounds: number;
+  /** Of one slice, in seconds. */
+  readonly slice: number;
+  readonly connections: number;
+  /** Versions of the peers. */
+  readonly peers: Readonly<Record<string, string>>;
+  readonly leftOut: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+const titles = [
+  'server',
+  'CPU µs',
+  'of node:http',
+  'least to most',
+  'q25',
+  'req/s',
+  'p50 ms',
+  'p99 ms',
+  'server',
+  'client',
+  'errors',
+];
+
+export function tableOf(report: Report, form: 'text' | 'markdown'): string {
+  const markdown = form === 'markdown';
+  const lines = [headline(report)];
+  for (const [node, load] of groups(report)) {
+    lines.push('', `${markdown ? '### ' : ''}${load} (Node ${node})`, ...(markdown ? [''] : []));
+    const cells = rowsOf(report, node, load).map(cellsOf);
+    lines.push(...(markdown ? pipes([titles, ...cells]) : [titles, ...cells].map(columns)));
+  }
+  lines.push('', ...notes(report));
+  return `${lines.join('\n')}\n`;
+}
+
+/** Writes the table between README.md's markers. Throws where they are not there. */
+export function writeReadme(report: Report): void {
+  const path = fileURLToPath(new URL('../README.md', import.meta.url));
+  const text = readFileSync(path, 'utf8');
+  const [begin, end] = ['<!-- bench -->', '<!-- /bench -->'];
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from === -1 || to < from) throw new Error(`README.md has no "${begin}" before a "${end}"`);
+  writeFileSync(path, `${text.slice(0, from + begin.length)}\n${shortTable(report)}\n${text.slice(to)}`);
+}
+
+/** One row a server, one column a load; a table for each version of Node. */
+function shortTable(report: Report): string {
+  const lines: string[] = [];
+  for (const node of report.nodes) {
+    const rows = report.rows.filter((row) => row.node === node);
+    const names = [...new Set(rows.map((row) => row.load))];
+    const table = [...new Set(rows.map((row) => row.server))].map((server) => [
+      server,
+      ...names.map(
+        (load) => rows.find((row) => row.server === server && row.load === load)?.ratio.toFixed(2) ?? '',
+      ),
+    ]);
+    lines.push('', ...pipes([[`Node ${node}`, ...names], ...table]));
+  }
+  const { date, processor, rounds, commit } = report;
+  const place = `${processor}, ${report.system}, one core for the server`;
+  return `${lines.join('\n').trim()}
+
+Server CPU per request as a share of raw \`node:http\`'s in the same run: below 1 is cheaper. Median of ${rounds} rounds; ${date.slice(0, 10)}, ${place}${commit ? `, commit ${commit}` : ''}. \`npm run bench\`; how it measures: [bench](bench/README.md).`;
+}
+
+function headline({
+  date,
+  nodes,
+  connections,
+  rounds,
+  slice,
+  processor,
+  processors,
+  system,
+  code,
+}: Report): string {
+  return [
+    `${date}, ${processor} (${processors} processors), ${system}, Node ${nodes.join(', ')}`,
+    `${code}; ${connections} connections, ${rounds} rounds of ${slice} s, the server on one core, wrk on another`,
+  ].join('\n');
+}
+
+function groups({ nodes, rows }: Report): [node: string, load: string][] {
+  return nodes.flatMap((node) =>
+    [...new Set(rows.filter((row) => row.node === node).map((row) => row.load))].map(
+      (load): [string, string] => [node, load],
+    ),
+  );
+}
+
+function rowsOf({ rows }: Report, node: string, load: string): Row[] {
+  return rows.filter((row) => row.node === node && row.load === load);
+}
+
+function cellsOf(row: Row): string[] {
+  const client = middle(row, (one) => one.client);
+  return [
+    row.server,
+    middle(row, (one) => one.cpu).toFixed(1),
+    row.ratio.toFixed(2),
+    `${Math.min(...row.ratios).toFixed(2)}–${Math.max(...row.ratios).toFixed(2)}`,
+    row.q25.toFixed(2),
+    middle(row, (one) => one.requests / one.seconds).toFixed(0),
+    middle(row, (one) => one.p50).toFixed(2),
+    middle(row, (one) => one.p99).toFixed(2),
+    middle(row, (one) => one.server).toFixed(2),
+    `${client.toFixed(2)}${client > busy ? ' !' : ''}`,
+    String(row.slices.reduce((sum, one) => sum + one.errors, 0)),
+  ];
+}
+
+function notes(report: Report): string[] {
+  const saturated = report.rows.filter((row) => middle(row, (one) => one.client) > busy);
+  const client =
+    saturated.length === 0
+      ? `The client was not the bottleneck: in no row did wrk take more than ${busy} of its core (1.00 would mean that it had nothing left).`
+      : `! In ${saturated.length} rows wrk took more than ${busy} of its core: their requests a second and latencies may be the client's. Their CPU per request is the server's own; a server that is not kept busy rather spends more on each.`;
+  const errors = report.rows.filter((row) => row.slices.some((one) => one.errors > 0));
+  return [
+    'CPU µs: all threads of the server, user and kernel, per request. of node:http: median of the ratios of each round; q25: ratio of the lower quartiles.',
+    `server, client: the share that each took of its core. ${client}`,
+    `Peers: ${Object.entries(report.peers)
+      .map((pair) => pair.join(' '))
+      .join(', ')}.`,
+    ...errors.map((row) => `! ${row.server} had errors under "${row.load}" on Node ${row.node}.`),
+    ...report.leftOut.map((why) => `! Left out: ${why}`),
+  ];
+}
+
+function columns(cells: readonly string[]): string {
+  const width = Math.max(...Object.keys(servers).map((name) => name.length), floor.length);
+  const [name = '', ...rest] = cells;
+  return `  ${name.padEnd(width)}${rest.map((cell) => cell.padStart(13)).join('')}`;
+}
+
+function pipes([head = [], ...rows]: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    line(head),
+    `|---|${head
+      .slice(1)
+      .map(() => '---:|')
+      .join('')}`,
+    ...rows.map(line),
+  ];
+}
