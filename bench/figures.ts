@@ -22,13 +22,16 @@ export function rowOf(
   slices: readonly Slice[],
   raw: readonly Slice[],
 ): Row {
-  const ratios = slices.map(({ cpu }, round) => cpu / (raw[round]?.cpu ?? Number.NaN));
+  // a slice in which nothing was answered says nothing: the machine was elsewhere
+  const ratios = slices
+    .map(({ cpu }, round) => cpu / (raw[round]?.cpu ?? Number.NaN))
+    .filter((ratio) => Number.isFinite(ratio));
   const lower = (some: readonly Slice[]): number => quantile(cpus(some), 0.25);
   return { node, load, server, slices, ratios, ratio: median(ratios), q25: lower(slices) / lower(raw) };
 }
 
 export function middle({ slices }: Row, pick: (slice: Slice) => number): number {
-  return median(slices.map(pick));
+  return median(slices.filter(({ cpu }) => Number.isFinite(cpu)).map(pick));
 }
 
 export function median(numbers: readonly number[]): number {
@@ -44,5 +47,5 @@ export function quantile(numbers: readonly number[], share: number): number {
 }
 
 function cpus(slices: readonly Slice[]): number[] {
-  return slices.map(({ cpu }) => cpu);
+  return slices.map(({ cpu }) => cpu).filter((cpu) => Number.isFinite(cpu));
 }

@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { middle, type Row } from './figures.ts';
 import { floor, servers } from './servers.ts';
 
+/** Where both are below it, somebody else had their processors. */
+const held = 0.8;
+
 /** A client at this share of its core may be what is measured. */
 export const busy = 0.9;
 
@@ -136,6 +139,9 @@ function notes(report: Report): string[] {
     saturated.length === 0
       ? `The client was not the bottleneck: in no row did wrk take more than ${busy} of its core (1.00 would mean that it had nothing left).`
       : `! In ${saturated.length} rows wrk took more than ${busy} of its core: their requests a second and latencies may be the client's. Their CPU per request is the server's own; a server that is not kept busy rather spends more on each.`;
+  const disturbed = report.rows.filter(
+    (row) => middle(row, (one) => Math.max(one.server, one.client)) < held,
+  );
   const errors = report.rows.filter((row) => row.slices.some((one) => one.errors > 0));
   return [
     'CPU µs: all threads of the server, user and kernel, per request. of node:http: median of the ratios of each round; q25: ratio of the lower quartiles.',
@@ -143,6 +149,11 @@ function notes(report: Report): string[] {
     `Peers: ${Object.entries(report.peers)
       .map((pair) => pair.join(' '))
       .join(', ')}.`,
+    ...(disturbed.length > 0
+      ? [
+          `! In ${disturbed.length} of ${report.rows.length} rows neither server nor client had ${held} of its core: the machine was not quiet.`,
+        ]
+      : []),
     ...errors.map((row) => `! ${row.server} had errors under "${row.load}" on Node ${row.node}.`),
     ...report.leftOut.map((why) => `! Left out: ${why}`),
   ];

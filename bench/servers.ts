@@ -15,7 +15,6 @@ export const ours = 'dualgate async';
 
 export const servers: Readonly<Record<string, Server>> = {
   [floor]: { command: ['node-http.js'] },
-  'node:http, bytes': { command: ['node-http.js', 'bytes'] },
   [ours]: { command: ['dualgate.js', 'async-app.js#app'] },
   'dualgate async, engine node': {
     command: ['dualgate.js', 'async-app.js#app', 'engine=node'],

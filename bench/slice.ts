@@ -20,7 +20,7 @@ export interface Slice {
   readonly requests: number;
   readonly errors: number;
   readonly seconds: number;
-  /** CPU µs of all the server's threads, per request. */
+  /** CPU µs of all the server's threads, per request; NaN where none was answered. */
   readonly cpu: number;
   /** Share of one core that the server took: at 1 it gave all that it had. */
   readonly server: number;
@@ -96,7 +96,7 @@ export async function measure(subject: Subject, load: Load, seconds: number): Pr
   const cpu = cpuOf(child.pid) - before;
   return {
     ...report,
-    cpu: cpu / 1000 / Math.max(1, report.requests),
+    cpu: report.requests > 0 ? cpu / 1000 / report.requests : Number.NaN,
     server: cpu / 1e6 / (performance.now() - from),
     client: client / 1e6 / clientTime,
   };

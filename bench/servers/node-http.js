@@ -1,10 +1,7 @@
 // Raw node:http: the floor of every Node framework, and the measure of this bench.
 import http from 'node:http';
 
-import { chunk, chunks, hello, helloBytes } from './parts.js';
-
-// a text leaves in one write with its head, bytes in two
-const short = process.argv[3] === 'bytes' ? helloBytes : hello;
+import { chunk, chunks, hello } from './parts.js';
 
 const server = http.createServer((request, response) => {
   if (request.url === '/stream') {
@@ -18,8 +15,8 @@ const server = http.createServer((request, response) => {
       response.end(body);
     });
   } else {
-    response.writeHead(200, { 'content-type': 'text/plain', 'content-length': short.length });
-    response.end(short);
+    response.writeHead(200, { 'content-type': 'text/plain', 'content-length': hello.length });
+    response.end(hello);
   }
 });
 server.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('ready'));

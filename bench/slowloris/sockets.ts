@@ -1,0 +1,25 @@
+// The kernel's own list of a server's connections: which are the server's still, and which only the kernel's.
+import { readFileSync } from 'node:fs';
+
+export interface Sockets {
+  /** Remote ports of connections that the server holds open. */
+  readonly open: ReadonlySet<number>;
+  /** Connections that nobody holds, whose answer the kernel goes on offering. */
+  readonly orphans: number;
+}
+
+/** Linux: /proc/net/tcp has one line a socket (proc(5)). */
+export function socketsOf(port: number): Sockets {
+  const here = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const open = new Set<number>();
+  let orphans = 0;
+  for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n').slice(1)) {
+    const [, local, remote = '', state, queues = '', , , , , inode] = line.trim().split(/\s+/);
+    if (local !== here) continue;
+    if (state === established) open.add(Number.parseInt(remote.split(':')[1] ?? '0', 16));
+    else if (inode === '0' && !queues.startsWith('00000000:')) orphans += 1;
+  }
+  return { open, orphans };
+}
+
+const established = '01';
