@@ -41,11 +41,20 @@ export interface StartOptions {
   /** The binary that runs the server. */
   readonly node: string;
   readonly flags?: readonly string[];
+  /** With a channel to this process. */
+  readonly channel?: boolean;
 }
 
 /** Which processor is whose, where the machine has two. */
 export function pins(): { readonly server: string | null; readonly client: string | null } {
   return availableParallelism() > 1 ? { server: '0', client: '1' } : { server: null, client: null };
+}
+
+/** Keeps this process, and what it starts, away from the server's processor. */
+export function standAside(): void {
+  const { client } = pins();
+  if (client === null) return;
+  execFileSync('taskset', ['-a', '-p', '-c', client, String(process.pid)], { stdio: 'ignore' });
 }
 
 /**
@@ -55,14 +64,14 @@ export function pins(): { readonly server: string | null; readonly client: strin
 export async function start(
   name: string,
   { command }: Server,
-  { node, flags = [] }: StartOptions,
+  { node, flags = [], channel = false }: StartOptions,
 ): Promise<Subject> {
   const port = await freePort();
   const [file = '', ...rest] = command;
   const path = fileURLToPath(new URL(`servers/${file}`, import.meta.url));
   const [program = '', ...args] = pinned(pins().server, [node, ...flags, path, String(port), ...rest]);
   const child = spawn(program, args, {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit', ...(channel ? (['ipc'] as const) : [])],
     env: { ...process.env, NODE_ENV: 'production' },
   });
   const failed = once(child, 'exit').then(([code]) => {

@@ -19,6 +19,8 @@ const server = http.createServer((request, response) => {
     response.end(hello);
   }
 });
+// for idle connections, which it would close after 5 s
+if (process.argv[3]) server.keepAliveTimeout = Number(process.argv[3]);
 server.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('ready'));
 
 async function stream(response) {

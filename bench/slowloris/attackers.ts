@@ -1,4 +1,4 @@
-// Many slow clients in a process of their own: they connect over half a second, and then they take their time.
+// Many slow clients in a process of their own: they connect one after the other, and then they take their time.
 import { connect, type OnReadOpts, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 
@@ -13,13 +13,13 @@ const opening: Record<Shape, string> = {
 };
 /** One byte more of it, or 1 KiB of what has come, each so many ms. */
 const period = 100;
-const batch = 25;
+const batch = 5;
 
 // The channel carries what messages.ts says.
 process.on('message', (order) => void attack(order as Order));
 process.on('disconnect', () => process.exit());
 
-async function attack({ port, shape, count }: Order): Promise<void> {
+async function attack({ port, shape, count, ramp }: Order): Promise<void> {
   const since: [number, number][] = [];
   for (let begun = 0; begun < count; begun += batch) {
     await Promise.all(
@@ -30,7 +30,7 @@ async function attack({ port, shape, count }: Order): Promise<void> {
         trickle(socket, shape);
       }),
     );
-    await setTimeout((500 * batch) / count);
+    await setTimeout((ramp * batch) / count);
   }
   process.send?.({ since } satisfies Begun);
 }

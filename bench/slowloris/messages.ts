@@ -6,6 +6,8 @@ export interface Order {
   readonly port: number;
   readonly shape: Shape;
   readonly count: number;
+  /** ms over which they connect. */
+  readonly ramp: number;
 }
 
 /** All have begun. `since` is the time by Date.now() at which each did, by its local port. */

@@ -23,3 +23,18 @@ export function socketsOf(port: number): Sockets {
 }
 
 const established = '01';
+
+/**
+ * How many answers that nobody reads the kernel can hold before all TCP of this machine suffers: half of the way to its
+ * memory pressure, each with a full send buffer and a receive buffer (tcp(7)).
+ */
+export function roomForAnswers(): number {
+  const numbers = (name: string): number[] =>
+    readFileSync(`/proc/sys/net/ipv4/${name}`, 'latin1').trim().split(/\s+/).map(Number);
+  const [, pressure = 0] = numbers('tcp_mem');
+  const [, , send = 0] = numbers('tcp_wmem');
+  const [, receive = 0] = numbers('tcp_rmem');
+  return Math.floor((pressure * page) / 2 / (send + 2 * receive));
+}
+
+const page = 4096;

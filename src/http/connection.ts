@@ -246,7 +246,10 @@ export class Connection implements Wire, Deadlined {
 
   #tooSlow(why: string): void {
     this.#house.log.debug('A client was cut', { why, client: this.origin.client?.[0] });
-    this.destroy(why);
+    this.#turn?.lost(new Disconnected(why));
+    this.#turn = null;
+    // Without a reset the kernel would go on offering what it holds of the answer, 4 MiB a client, with nobody to end it.
+    this.#socket.resetAndDestroy();
   }
 
   /* ── one request after the other ── */
