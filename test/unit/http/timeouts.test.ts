@@ -168,6 +168,9 @@ describe.concurrent('sendTimeout', () => {
     const late = pause(300 + slack).then(() => ['nothing in time']);
     for (const error of await Promise.race([seen.promise, late])) expect(error).toBeInstanceOf(Disconnected);
     expect(server.log.troubles).toEqual([]);
+    // a reset: what the kernel still holds of the answer is dropped with it
+    client.resume();
+    expect((await client.closed()).ending).toBe('reset');
   });
 
   test('a client that takes little, again and again, is not cut', async ({ expect }) => {
