@@ -125,12 +125,17 @@ function cellsOf(row: Row): string[] {
     `${Math.min(...row.ratios).toFixed(2)}–${Math.max(...row.ratios).toFixed(2)}`,
     row.q25.toFixed(2),
     middle(row, (one) => one.requests / one.seconds).toFixed(0),
-    middle(row, (one) => one.p50).toFixed(2),
-    middle(row, (one) => one.p99).toFixed(2),
+    latency(middle(row, (one) => one.p50)),
+    latency(middle(row, (one) => one.p99)),
     middle(row, (one) => one.server).toFixed(2),
     `${client.toFixed(2)}${client > busy ? ' !' : ''}`,
     String(row.slices.reduce((sum, one) => sum + one.errors, 0)),
   ];
+}
+
+/** wrk counts a pipeline when all of it is answered: in a short slice that may be never. */
+function latency(ms: number): string {
+  return ms > 0 ? ms.toFixed(2) : '–';
 }
 
 function notes(report: Report): string[] {

@@ -9,7 +9,7 @@ import { proveHonest } from './honest.ts';
 import { type Load, loads } from './loads.ts';
 import { type NodeBinary, nodeBinary } from './nodes.ts';
 import { type Report, tableOf, writeReadme } from './report.ts';
-import { floor, servers } from './servers.ts';
+import { floor, ours, servers } from './servers.ts';
 import { measure, type Slice, start, stop, type Subject, Unknown, wrkIsThere } from './slice.ts';
 import { shortfalls } from './targets.ts';
 
@@ -33,6 +33,8 @@ const warmUp = 1;
 const leftOut = new Set<string>();
 
 if (!wrkIsThere()) throw new Error('The bench needs wrk: apt-get install wrk');
+if (!Object.keys(loads).some((name) => wanted(values.load, name)))
+  throw new Error(`No load has this in its name: there are ${Object.keys(loads).join('; ')}`);
 const code = measuredCode();
 const nodes = (values.nodes?.split(',') ?? [null]).map(nodeBinary);
 say(`Measured: ${code.said}, on Node ${nodes.map(({ version }) => version).join(', ')}`);
@@ -122,6 +124,8 @@ function report(): void {
 }
 
 function check(): void {
+  if (!rows.some(({ server }) => server === ours))
+    throw new Error(`"${ours}" was not measured: nothing to check`);
   const short = shortfalls(rows);
   const summary =
     short.length === 0 ? 'Every target that was measured is met.' : `Short of ${short.length} targets:`;

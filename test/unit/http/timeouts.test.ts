@@ -148,6 +148,7 @@ describe.concurrent('sendTimeout', () => {
   test('a client that takes nothing is cut; write() rejects with Disconnected, gone aborts', async ({
     expect,
   }) => {
+    let written = 0;
     const seen = deferred<unknown[]>();
     await using server = await served(
       async (exchange) => {
@@ -155,7 +156,10 @@ describe.concurrent('sendTimeout', () => {
         const { gone } = exchange;
         const bytes = Buffer.alloc(256 * 1024);
         try {
-          for (;;) await exchange.write(bytes);
+          for (;;) {
+            await exchange.write(bytes);
+            written += bytes.length;
+          }
         } catch (error) {
           seen.resolve([error, gone.reason]);
         }
@@ -168,9 +172,10 @@ describe.concurrent('sendTimeout', () => {
     const late = pause(300 + slack).then(() => ['nothing in time']);
     for (const error of await Promise.race([seen.promise, late])) expect(error).toBeInstanceOf(Disconnected);
     expect(server.log.troubles).toEqual([]);
-    // a reset: what the kernel still holds of the answer is dropped with it
+    // a reset: what the kernel still held of the answer on this side is dropped with it
     client.resume();
-    expect((await client.closed()).ending).toBe('reset');
+    await client.closed();
+    expect(client.received).toBeLessThan(written / 2);
   });
 
   test('a client that takes little, again and again, is not cut', async ({ expect }) => {
