@@ -20,6 +20,8 @@ export interface Report {
   readonly code: string;
   readonly commit: string | null;
   readonly nodes: readonly string[];
+  /** What each Node was told beside. */
+  readonly flags: readonly string[];
   readonly rounds: number;
   /** Of one slice, in seconds. */
   readonly slice: number;
@@ -160,6 +162,7 @@ function notes(report: Report): string[] {
         ]
       : []),
     ...errors.map((row) => `! ${row.server} had errors under "${row.load}" on Node ${row.node}.`),
+    ...(report.flags.length > 0 ? [`! Every Node had ${report.flags.join(' ')}.`] : []),
     ...report.leftOut.map((why) => `! Left out: ${why}`),
   ];
 }

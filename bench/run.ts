@@ -20,6 +20,7 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     load: { type: 'string', multiple: true, default: [] },
     nodes: { type: 'string' },
+    flag: { type: 'string', multiple: true, default: [] },
     json: { type: 'string' },
     markdown: { type: 'boolean', default: false },
     readme: { type: 'boolean', default: false },
@@ -91,7 +92,7 @@ async function startOrLeaveOut(
   node: NodeBinary,
 ): Promise<Subject | null> {
   try {
-    return await start(name, server, { node: node.path });
+    return await start(name, server, { node: node.path, flags: values.flag });
   } catch (error) {
     if (!(error instanceof Unknown) || !server.optional) throw error;
     leftOut.add(`"${name}": this code does not know ${server.command.slice(2).join(', ')}`);
@@ -110,6 +111,7 @@ function report(): void {
     code: code.said,
     commit: code.commit,
     nodes: nodes.map(({ version }) => version),
+    flags: values.flag,
     rounds,
     slice,
     connections: Math.max(...Object.values(loads).map(({ connections }) => connections)),
