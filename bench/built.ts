@@ -1,4 +1,4 @@
-// Which code is measured: dist, as a user has it, built anew where src is younger.
+// What has to be there before a run: the peers, and dist, as a user has it, built anew where src is younger.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,13 @@ export interface Code {
   readonly said: string;
   /** Short, with `+` behind it where something is not committed; null outside of a clone. */
   readonly commit: string | null;
+}
+
+/** Installs the peers where they are missing. */
+export function peersThere(): void {
+  if (existsSync(`${root}bench/node_modules`)) return;
+  process.stderr.write('The peers are missing: npm ci --prefix bench\n');
+  execFileSync('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund'], { cwd: root, stdio: 'ignore' });
 }
 
 /** Builds where dist is missing or older than a file of src. */

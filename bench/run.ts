@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, type } from 'node:os';
 import { parseArgs } from 'node:util';
 
-import { measuredCode } from './built.ts';
+import { measuredCode, peersThere } from './built.ts';
 import { type Row, rowOf } from './figures.ts';
 import { proveHonest } from './honest.ts';
 import { type Load, loads } from './loads.ts';
@@ -36,6 +36,7 @@ const leftOut = new Set<string>();
 if (!wrkIsThere()) throw new Error('The bench needs wrk: apt-get install wrk');
 if (!Object.keys(loads).some((name) => wanted(values.load, name)))
   throw new Error(`No load has this in its name: there are ${Object.keys(loads).join('; ')}`);
+peersThere();
 const code = measuredCode();
 const nodes = (values.nodes?.split(',') ?? [null]).map(nodeBinary);
 say(`Measured: ${code.said}, on Node ${nodes.map(({ version }) => version).join(', ')}`);
