@@ -170,7 +170,7 @@ function notes(report: Report): string[] {
 function columns(cells: readonly string[]): string {
   const width = Math.max(...Object.keys(servers).map((name) => name.length), floor.length);
   const [name = '', ...rest] = cells;
-  return `  ${name.padEnd(width)}${rest.map((cell) => cell.padStart(13)).join('')}`;
+  return `  ${name.padEnd(width)}${rest.map((cell) => cell.padStart(15)).join('')}`;
 }
 
 function pipes([head = [], ...rows]: readonly (readonly string[])[]): string[] {
