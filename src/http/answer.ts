@@ -1,23 +1,23 @@
 // The answer side of one exchange: what is held back, how it is framed, and when it leaves.
-import { type ByteString, type HeaderList, latin1 } from '../core/bytes.ts';
+import type { ByteString, HeaderList } from '../core/bytes.ts';
 import { GatewayError } from '../core/errors.ts';
 import { bodiless } from '../core/status.ts';
 import { type CheckedHead, checkHead, dateLine, encodeChunkSize, encodeLastChunk } from './encoder.ts';
+import { Gathering } from './gathering.ts';
 import type { ResponseHead } from './head.ts';
 
 /** Where bytes go: the connection. */
 export interface Outlet {
   /** Hands text, one code unit an octet, to the socket. */
   emitText(text: ByteString): void;
-  /** Hands over bytes, and the text around them, in one write. */
-  emitBytes(before: ByteString, bytes: Uint8Array, after: ByteString): void;
+  /** Hands over bytes, and the text around them, in one write. `ours`: a slab, to be released when it has left. */
+  emitBytes(before: ByteString, bytes: Uint8Array, after: ByteString, ours: boolean): void;
   /** Calls `answer.flush()` once this turn of the loop is over. */
   later(answer: Answer): void;
 }
 
 /** Pieces up to this size are copied and leave with others of the same turn; larger ones leave at once. */
 const small = 4 * 1024;
-const cap = 64 * 1024;
 
 const none: HeaderList = [];
 
@@ -32,7 +32,7 @@ export class Answer {
   #head: CheckedHead | null = null;
   #framing: Framing | null = null;
   /** Small pieces of the body that wait for the end of this turn. */
-  #held: ByteString = '';
+  #held: Gathering | null = null;
   /** A large piece that leaves with the end. */
   #last: Uint8Array | null = null;
   /** What the app's Content-Length says; null where it says nothing. */
@@ -87,7 +87,7 @@ export class Answer {
   reset(): void {
     if (this.headed) return;
     this.#head = null;
-    this.#held = '';
+    this.#held = null;
     this.#last = null;
     this.#sent = 0;
   }
@@ -104,7 +104,7 @@ export class Answer {
     this.#count(chunk.length);
     if (chunk.length === 0 || this.#headOnly || bodiless(head.status)) return;
     if (chunk.length > small) this.#last = chunk;
-    else this.#held += latin1(chunk);
+    else this.#gather(chunk);
   }
 
   write(chunk: Uint8Array): void {
@@ -115,9 +115,8 @@ export class Answer {
       this.#leave(chunk, false, none);
       return;
     }
-    this.#held += latin1(chunk);
-    if (this.#held.length >= cap) this.flush();
-    else this.#schedule();
+    this.#gather(chunk);
+    this.#schedule();
   }
 
   /** Completes it. Throws where the body is shorter than the app's Content-Length: then it must be cut. */
@@ -138,7 +137,15 @@ export class Answer {
   /** Sends what waits. */
   flush(): void {
     this.#scheduled = false;
-    if (this.#head && !this.#over && (this.#held !== '' || !this.framed)) this.#leave(null, false, none);
+    if (this.#head && !this.#over && (this.#held !== null || !this.framed)) this.#leave(null, false, none);
+  }
+
+  #gather(chunk: Uint8Array): void {
+    this.#held ??= new Gathering();
+    if (this.#held.add(chunk)) return;
+    this.#leave(null, false, none);
+    this.#held = new Gathering();
+    this.#held.add(chunk);
   }
 
   #begun(): CheckedHead {
@@ -166,15 +173,21 @@ export class Answer {
   /** Hands over head, held pieces, one large piece and the end, as far as each is due. */
   #leave(chunk: Uint8Array | null, last: boolean, trailers: HeaderList): void {
     const head = this.#framing === null && this.#head ? this.#headText(this.#head) : '';
-    const held = this.#held;
-    this.#held = '';
+    const held = this.#held?.take() ?? '';
+    this.#held = null;
     const size = held.length + (chunk?.length ?? 0);
     const chunked = this.#framing === 'chunked';
-    const before = chunked && size > 0 ? `${head}${encodeChunkSize(size)}${held}` : head + held;
+    const before = chunked && size > 0 ? head + encodeChunkSize(size) : head;
     const end = chunked && last ? encodeLastChunk(trailers) : '';
-    const after = (chunked && size > 0 ? '\r\n' : '') + end;
-    if (chunk !== null) this.#outlet.emitBytes(before, chunk, after);
-    else if (before !== '' || after !== '') this.#outlet.emitText(before + after);
+    const after = chunked && size > 0 ? `\r\n${end}` : end;
+    if (typeof held !== 'string') {
+      this.#outlet.emitBytes(before, held, chunk === null ? after : '', true);
+      if (chunk !== null) this.#outlet.emitBytes('', chunk, after, false);
+    } else if (chunk !== null) {
+      this.#outlet.emitBytes(before + held, chunk, after, false);
+    } else if (before !== '' || held !== '' || after !== '') {
+      this.#outlet.emitText(before + held + after);
+    }
   }
 
   #headText(head: CheckedHead): ByteString {

@@ -11,6 +11,7 @@ import type { Deadlined, Deadlines } from './deadlines.ts';
 import { encodeRefusal } from './encoder.ts';
 import type { HeadEvent, ParserEvent } from './events.ts';
 import type { Handler, Origin } from './exchange.ts';
+import { release } from './gathering.ts';
 import type { Limits } from './limits.ts';
 import { Outflow } from './outflow.ts';
 import { Pace } from './pace.ts';
@@ -125,8 +126,10 @@ export class Connection implements Wire, Deadlined {
     if (this.#phase === 'open') this.#out.text(text, this.#parser.buffered > 0); // more requests wait behind this one
   }
 
-  emitBytes(before: ByteString, bytes: Uint8Array, after: ByteString): void {
-    if (this.#phase === 'open') this.#out.bytes(before, bytes, after);
+  emitBytes(before: ByteString, bytes: Uint8Array, after: ByteString, ours: boolean): void {
+    if (this.#phase !== 'open') return;
+    this.#out.bytes(before, bytes, after);
+    if (ours) this.#out.whenLeft(this.origin.secure, () => release(bytes));
   }
 
   later(answer: Answer): void {

@@ -46,6 +46,15 @@ export class Outflow {
     socket.uncork();
   }
 
+  /** Calls back once the kernel has all that was handed over; at once where it took it so. Not where the socket breaks. */
+  whenLeft(encrypted: boolean, left: () => void): void {
+    // TLS may still read from the bytes when they count as written: its callback says when it does not.
+    if (!encrypted && this.#socket.writableLength === 0) return left();
+    this.#socket.write('', 'latin1', (error) => {
+      if (!error) left();
+    });
+  }
+
   flush(): void {
     if (this.#text === '') return;
     const text = this.#text;

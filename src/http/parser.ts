@@ -61,8 +61,19 @@ export class Parser {
   next(): ParserEvent | null {
     for (;;) {
       const event = this.#start === this.#end ? null : this.#step();
-      if (event || !this.#join()) return event;
+      if (event) return event;
+      if (!this.#join()) return this.#idle();
     }
+  }
+
+  /** An idle connection holds none of the bytes that it came with. */
+  #idle(): null {
+    if (this.#start === this.#end) {
+      this.#bytes = none;
+      this.#start = 0;
+      this.#end = 0;
+    }
+    return null;
   }
 
   /** Takes all that is buffered: an upgrade. */

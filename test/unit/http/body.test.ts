@@ -1,5 +1,5 @@
 // Request bodies: read, left unread, broken, too large, and waited for with 100 Continue.
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
@@ -16,7 +16,7 @@ const mebi = 1024 * 1024;
 /** The server runs in this process: after some turns of the loop it has read what was sent. */
 async function taken(client: RawClient): Promise<void> {
   await client.flushed();
-  for (let turn = 0; turn < 5; turn += 1) await setImmediate();
+  for (let count = 0; count < 5; count += 1) await turn();
 }
 
 describe('read()', () => {
