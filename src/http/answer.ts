@@ -1,5 +1,5 @@
 // The answer side of one exchange: what is held back, how it is framed, and when it leaves.
-import type { ByteString, HeaderList } from '../core/bytes.ts';
+import { type ByteString, type HeaderList, latin1 } from '../core/bytes.ts';
 import { GatewayError } from '../core/errors.ts';
 import { bodiless } from '../core/status.ts';
 import { type CheckedHead, checkHead, dateLine, encodeChunkSize, encodeLastChunk } from './encoder.ts';
@@ -33,7 +33,7 @@ export class Answer {
   #framing: Framing | null = null;
   /** Small pieces of the body that wait for the end of this turn. */
   #held: Gathering | null = null;
-  /** A large piece that leaves with the end. */
+  /** A piece that leaves with the end. */
   #last: Uint8Array | null = null;
   /** What the app's Content-Length says; null where it says nothing. */
   #declared: number | null = null;
@@ -103,7 +103,7 @@ export class Answer {
     const head = this.#begun();
     this.#count(chunk.length);
     if (chunk.length === 0 || this.#headOnly || bodiless(head.status)) return;
-    if (chunk.length > small) this.#last = chunk;
+    if (chunk.length > small || this.#held === null) this.#last = chunk;
     else this.#gather(chunk);
   }
 
@@ -175,7 +175,7 @@ export class Answer {
     const head = this.#framing === null && this.#head ? this.#headText(this.#head) : '';
     const held = this.#held?.take() ?? '';
     this.#held = null;
-    const size = held.length + (chunk?.length ?? 0);
+    const size = held.length + (chunk === null ? 0 : chunk.length);
     const chunked = this.#framing === 'chunked';
     const before = chunked && size > 0 ? head + encodeChunkSize(size) : head;
     const end = chunked && last ? encodeLastChunk(trailers) : '';
@@ -183,6 +183,8 @@ export class Answer {
     if (typeof held !== 'string') {
       this.#outlet.emitBytes(before, held, chunk === null ? after : '', true);
       if (chunk !== null) this.#outlet.emitBytes('', chunk, after, false);
+    } else if (chunk !== null && chunk.length <= small) {
+      this.#outlet.emitText(before + held + latin1(chunk) + after);
     } else if (chunk !== null) {
       this.#outlet.emitBytes(before + held, chunk, after, false);
     } else if (before !== '' || held !== '' || after !== '') {

@@ -4,36 +4,18 @@ import type { Duplex } from 'node:stream';
 
 import type { ByteString } from '../core/bytes.ts';
 import { asError, asGateway, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
 import { publish, traced } from '../core/trace.ts';
 import type { Answer } from './answer.ts';
-import type { Deadlined, Deadlines } from './deadlines.ts';
+import type { Deadlined } from './deadlines.ts';
 import { encodeRefusal } from './encoder.ts';
 import type { HeadEvent, ParserEvent } from './events.ts';
-import type { Handler, Origin } from './exchange.ts';
+import type { Origin } from './exchange.ts';
 import { release } from './gathering.ts';
-import type { Limits } from './limits.ts';
+import type { Correction, House } from './house.ts';
 import { Outflow } from './outflow.ts';
 import { Pace } from './pace.ts';
 import { Parser } from './parser.ts';
 import { Turn, type Wire } from './turn.ts';
-
-/** What all connections of a listener share. */
-export interface House {
-  readonly handler: Handler;
-  readonly limits: Limits;
-  readonly log: Log;
-  readonly deadlines: Deadlines;
-  /** Every answer closes its connection from now on. */
-  readonly draining: boolean;
-  /** Hears what trusted proxies say of their clients; null where none is trusted. Throws HttpError. */
-  readonly correct: Correction | null;
-  /** The connection is closed, or was given away. */
-  left(connection: Connection): void;
-}
-
-/** A request as its proxy says that it came. */
-export type Correction = (event: HeadEvent, origin: Origin) => { event: HeadEvent; origin: Origin };
 
 export class Connection implements Wire, Deadlined {
   readonly origin: Origin;
@@ -48,6 +30,8 @@ export class Connection implements Wire, Deadlined {
   /** The rest of a body that nobody read is dropped; how much of it was. */
   #dropping = false;
   #dropped = 0;
+  /** Idle, and its deadline has not begun to run. */
+  #resting = false;
   /** A head has begun, and its deadline runs. */
   #inHead = false;
   #paused = false;
@@ -144,7 +128,7 @@ export class Connection implements Wire, Deadlined {
     if (turn.closing || this.#house.draining) return this.#close();
     this.#dropping = !turn.bodyDone;
     this.#dropped = 0;
-    this.deadline = performance.now() + this.#house.limits.idleTimeout;
+    this.#rest();
     if (this.#paused) this.#resume();
     this.#advance();
   }
@@ -216,7 +200,9 @@ export class Connection implements Wire, Deadlined {
 
   readonly #onDrain = (): void => {
     this.#out.drained();
-    if (!this.#turn) this.#advance();
+    if (this.#turn) return;
+    if (!this.#inHead) this.#rest();
+    this.#advance();
   };
 
   /* ── deadlines ── */
@@ -228,8 +214,17 @@ export class Connection implements Wire, Deadlined {
     if (fullSince > 0 && now - fullSince > sendTimeout)
       return this.#tooSlow(`It took no byte for ${sendTimeout} ms`);
     if (this.#turn) return this.#checkBody(now);
+    if (fullSince > 0) return; // it is to take what it was sent, before it is asked for more
     if (this.#inHead) return this.#refuse(new HttpError(408, 'The request did not come in time'));
-    this.#close();
+    if (!this.#resting) return this.#close();
+    this.#resting = false;
+    this.deadline = now + this.#house.limits.idleTimeout;
+  }
+
+  /** Idle from the next turn of the wheel on, so that no request has to ask for the time (0.04 µs of it). */
+  #rest(): void {
+    this.#resting = true;
+    this.deadline = 0;
   }
 
   /** From the first byte of a head on, and whatever comes after it. */
@@ -289,7 +284,7 @@ export class Connection implements Wire, Deadlined {
   #drop(event: ParserEvent): void {
     if (event.kind === 'end' || (event.kind === 'data' && event.last)) {
       this.#dropping = false;
-      this.deadline = performance.now() + this.#house.limits.idleTimeout;
+      this.#rest();
     } else if (event.kind === 'data') {
       this.#dropped += event.bytes.length;
       if (this.#dropped > this.#house.limits.maxDrained) this.#close();

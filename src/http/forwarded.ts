@@ -1,7 +1,7 @@
 // Whom proxies speak for: Forwarded (RFC 7239) and X-Forwarded-*, believed from trusted peers only.
 import type { Header } from '../core/bytes.ts';
 import { HttpError } from '../core/errors.ts';
-import type { Correction } from './connection.ts';
+import type { Correction } from './house.ts';
 import type { Bound, Origin } from './exchange.ts';
 import { type ForwardedElement, parseForwarded } from './forwarded-field.ts';
 import { isHost, trimBlanks } from './grammar.ts';

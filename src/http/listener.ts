@@ -10,12 +10,13 @@ import { asError, GatewayError } from '../core/errors.ts';
 import { type Log, silent } from '../core/log.ts';
 import { addressOf } from './address.ts';
 import type { Bind } from './bind.ts';
-import { Connection, type Correction, type House } from './connection.ts';
+import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { Doorway, type DoorwayOptions, type Hall } from './doorway.ts';
 import { encodeRefusal } from './encoder.ts';
 import type { Bound, Handler, Origin } from './exchange.ts';
 import { correctionFor, type ForwardedOptions } from './forwarded.ts';
+import type { Correction, House } from './house.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 
 export interface ListenerOptions extends DoorwayOptions {
