@@ -7,6 +7,8 @@ import type { DataEvent, EndEvent } from './events.ts';
 import { keeps } from './underscores.ts';
 
 type State = 'size' | 'extension' | 'size-lf' | 'data' | 'data-cr' | 'data-lf' | 'trailers';
+/** What may follow in a chunk extension: `;name`, `;name=token` or `;name="quoted"` (RFC 9112 §7.1.1), without blanks. */
+type Part = 'name' | 'in-name' | 'value' | 'in-value' | 'in-quotes' | 'escaped' | 'behind-quotes';
 
 const maxDigits = 12;
 /** What decides about framing, routing or the connection has no place behind the body (RFC 9110 §6.5.1). */
@@ -39,6 +41,7 @@ export class ChunkedBody {
   #digits = 0;
   #total = 0;
   #extensions = 0;
+  #part: Part = 'name';
   #trailers: Header[] = [];
   /** Octets of trailers that were taken, and of the line that has not ended yet. */
   #trailerBytes = 0;
@@ -110,7 +113,7 @@ export class ChunkedBody {
     }
     if (this.#digits === 0) throw broken('a chunk size is not a hexadecimal number');
     if (octet === 13) this.#state = 'size-lf';
-    else if (octet === 59) this.#state = 'extension';
+    else if (octet === 59) this.#beginExtension();
     else throw broken('a chunk size is followed by neither ";" nor CRLF');
   }
 
@@ -119,8 +122,40 @@ export class ChunkedBody {
     if (this.#extensions > this.#limits.maxExtensions) {
       throw broken(`its chunk extensions are longer than ${this.#limits.maxExtensions} bytes`);
     }
-    if (octet === 13) this.#state = 'size-lf';
-    else if (valueOctets[octet] !== 1) throw broken('a chunk extension has a control character');
+    switch (this.#part) {
+      case 'name':
+      case 'in-name':
+        if (tokenOctets[octet] === 1) this.#part = 'in-name';
+        else if (octet === 61 && this.#part === 'in-name') this.#part = 'value';
+        else this.#endExtension(octet, this.#part === 'in-name');
+        return;
+      case 'value':
+      case 'in-value':
+        if (tokenOctets[octet] === 1) this.#part = 'in-value';
+        else if (octet === 34 && this.#part === 'value') this.#part = 'in-quotes';
+        else this.#endExtension(octet, this.#part === 'in-value');
+        return;
+      case 'in-quotes':
+      case 'escaped':
+        if (valueOctets[octet] !== 1) throw broken('a chunk extension has a control character');
+        if (this.#part === 'escaped') this.#part = 'in-quotes';
+        else if (octet === 34) this.#part = 'behind-quotes';
+        else if (octet === 92) this.#part = 'escaped';
+        return;
+      case 'behind-quotes':
+        return this.#endExtension(octet, true);
+    }
+  }
+
+  #beginExtension(): void {
+    this.#state = 'extension';
+    this.#part = 'name';
+  }
+
+  #endExtension(octet: number, complete: boolean): void {
+    if (complete && octet === 59) this.#beginExtension();
+    else if (complete && octet === 13) this.#state = 'size-lf';
+    else throw broken('a chunk extension is neither a name nor a name and a value');
   }
 
   #sized(): void {
