@@ -7,6 +7,8 @@ export interface FieldName {
   readonly text: string;
   /** Framing or connection depends on it (RFC 9112 §6, §9). */
   readonly decides: boolean;
+  /** It says how long the body is. */
+  readonly frames: boolean;
   /** It has a "_", and so may become the variable of another name. */
   readonly underscored: boolean;
 }
@@ -44,7 +46,12 @@ export function nameOf(bytes: Buffer, start: number, end: number, hash: number):
   const known = table[slot];
   if (known && same(known.text, bytes, start, end)) return known;
   const text = bytes.toString('latin1', start, end).toLowerCase();
-  const name: FieldName = { text, decides: deciding.includes(text), underscored: text.includes('_') };
+  const name: FieldName = {
+    text,
+    decides: deciding.includes(text),
+    frames: text === 'content-length' || text === 'transfer-encoding',
+    underscored: text.includes('_'),
+  };
   if (!known && text.length <= longest) table[slot] = name;
   return name;
 }

@@ -143,8 +143,12 @@ function listed(bytes: Buffer, start: number, end: number, count: number, limits
     const name = names[index];
     if (!name) break; // field() has set it
     if (name.underscored && !keeps(name.text, limits.underscores)) continue;
-    const value = text.slice((values[2 * index] ?? 0) - start, (values[2 * index + 1] ?? 0) - start);
-    if (name.decides) note(framing, name.text, value);
+    const valueEnd = (values[2 * index + 1] ?? 0) - start;
+    const value = text.slice((values[2 * index] ?? 0) - start, valueEnd);
+    if (name.decides) {
+      note(framing, name.text, value);
+      if (name.frames && tabBehind(text, valueEnd)) throw broken(`a tab follows the value of ${name.text}`);
+    }
     headers.push([name.text, value]);
   }
   return headers;
@@ -205,6 +209,13 @@ function clear(fields: FramingFields): void {
   fields.codings = 0;
   fields.connection = null;
   fields.expect = null;
+}
+
+/** A blank as any other (RFC 9110 §5.6.3), but some parsers take it for a part of the value: no framing field has one. */
+function tabBehind(text: ByteString, valueEnd: number): boolean {
+  let at = valueEnd;
+  while (text.charCodeAt(at) === 32) at += 1;
+  return text.charCodeAt(at) === 9;
 }
 
 function note(fields: FramingFields, name: string, value: ByteString): void {
