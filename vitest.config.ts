@@ -16,6 +16,7 @@ export default defineConfig({
       project('unit', 'test/house.test.ts', 'test/unit/**/*.test.ts'),
       project('conformance', 'test/conformance/**/*.test.ts'),
       project('wire', 'test/wire/*.test.ts'),
+      project('fuzz', 'test/fuzz/**/*.test.ts'),
       project('e2e', 'test/e2e/**/*.test.ts'),
     ],
   },

@@ -47,6 +47,7 @@ function load<T extends Case>(kind: 'valid' | 'invalid'): T[] {
   if (lonely.length > 0) throw new Error(`No .http beside ${lonely.join(', ')}`);
   return names.map((name) => {
     const told = JSON.parse(readFileSync(new URL(`${name}.json`, folder), 'utf8'));
+    if (typeof told.why !== 'string' || told.why.length < 10) throw new Error(`${name}.json has no "why"`);
     const limits = { ...defaultLimits, ...told.limits };
     return { ...told, name, limits, bytes: readFileSync(new URL(`${name}.http`, folder)) };
   });
