@@ -32,6 +32,8 @@ export interface Run {
   readonly onFound?: (found: Found) => void;
 }
 
+/** ms to make one input smaller. */
+const shrinking = 10_000;
 /** One fault is enough for each `what`; more than this many are one fault that has no name yet. */
 const mostFound = 20;
 
@@ -79,17 +81,15 @@ function step(tally: Tally, each: Case, seed: number, index: number): Found | nu
 
 function smaller(each: Case, what: string, seen: readonly string[]): Pick<Found, 'bytes' | 'seen'> {
   const again = askAgain(each, what);
-  if (!again) return { bytes: each.shared.map(escaped).join("' + '"), seen };
-  const small = shrink(each.bytes, (tried) => again(tried) !== null);
+  if (!again) return { bytes: each.shared.map(escaped).join(' + '), seen };
+  const small = shrink(each.bytes, shrinking, (tried) => again(tried) !== null);
   return { bytes: escaped(small), seen: again(small)?.seen ?? seen };
 }
 
 export function report({ what, seed, index, bytes, seen }: Found): string {
-  return [
-    `${what}  (--seed ${seed} --case ${index})`,
-    `  '${bytes}'`,
-    ...seen.map((each) => `  ${each}`),
-  ].join('\n');
+  return [`${what}  (--seed ${seed} --case ${index})`, `  ${bytes}`, ...seen.map((each) => `  ${each}`)].join(
+    '\n',
+  );
 }
 
 /** Points by how often they were met. */

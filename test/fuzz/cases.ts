@@ -26,7 +26,7 @@ export function caseOf(run: number, index: number): Case {
   const random = new Seeded(seedOf(run, index));
   const bytes = Buffer.from(textOf(random), 'latin1');
   // Every case at some points, every eighth at every point: with more cases that finds more in the same time.
-  const splits = bytes.length < 1500 && random.once(8) ? everySplit(bytes) : someSplits(random, bytes);
+  const splits = short(bytes) && random.once(8) ? everySplit(bytes) : someSplits(random, bytes);
   return { bytes, splits, shared: cut(bytes, random.cuts(bytes.length, 1 + random.below(6))) };
 }
 
@@ -89,10 +89,10 @@ export function askAgain({ bytes, shared }: Case, what: string): ((tried: Buffer
     (tried) =>
       judgeCase({
         bytes: tried,
-        splits: [...everySplit(tried), ...someSplits(random, tried)],
+        splits: [...(short(tried) ? everySplit(tried) : []), ...someSplits(random, tried)],
         shared: [tried],
       }),
-    (tried) => everyShared(tried),
+    (tried) => (short(tried) ? everyShared(tried) : judgeCase({ bytes: tried, splits: [], shared })),
   ];
   for (const question of questions) {
     const again = (tried: Buffer): Fault | null => {
@@ -102,6 +102,11 @@ export function askAgain({ bytes, shared }: Case, what: string): ((tried: Buffer
     if (again(bytes)) return again;
   }
   return null;
+}
+
+/** Every point of a long one would take seconds. */
+function short(bytes: Buffer): boolean {
+  return bytes.length < 1500;
 }
 
 /** The same pieces for both, at every point. */

@@ -73,7 +73,7 @@ function look(): void {
   if (index !== moved.index) moved = { index, at: now };
   if (now - moved.at < patience) return;
   const bytes = new Uint8Array(watch, 8, Atomics.load(position, 1));
-  console.log(`\nIt hangs  (--seed ${seed} --case ${index})\n  '${escaped(bytes)}'`);
+  console.log(`\nIt hangs  (--seed ${seed} --case ${index})\n  ${escaped(bytes)}`);
   found += 1;
   void thread.terminate();
 }

@@ -77,21 +77,17 @@ export function judgeSplit(pieces: readonly Uint8Array[], whole: Outcome, wanted
 }
 
 /**
- * A head that comes in pieces is read once its end is there: what is wrong with it shows then and not before, and a
- * limit may be reached first.
+ * What comes in pieces is read once its end is there: what is wrong with it shows then and not before, and a limit may
+ * be reached first. That goes for a head, and for a line of trailers.
  */
 function sameButLater(pieces: readonly Uint8Array[], outcome: Outcome, whole: Outcome): boolean {
-  if (whole.ending !== 'refused' || whole.open !== null || outcome.open !== null) return false;
-  if (outcome.messages.length !== whole.messages.length) return false;
-  const end = outcome.ending === 'more' ? [Buffer.from('\r\n\r\n\r\n')] : [];
-  const ended = parseOurs([...pieces, ...end], defaultLimits);
-  if (ended.ending !== 'refused' || ended.open !== null) return false;
-  const { status } = ended;
-  return digest({ ...ended, status: 0 }) === digest({ ...whole, status: 0 }) && later(status, whole.status);
-}
-
-function later(status: number, whole: number): boolean {
-  return status === whole || status === 431 || status === 414;
+  if (whole.ending !== 'refused') return false;
+  const inHead = whole.open === null && outcome.open === null;
+  const end = inHead && outcome.ending === 'more' ? [Buffer.from('\r\n\r\n\r\n')] : [];
+  const ended = end.length > 0 ? parseOurs([...pieces, ...end], defaultLimits) : outcome;
+  if (digest({ ...ended, status: 0 }) !== digest({ ...whole, status: 0 })) return false;
+  if (inHead) return ended.status === whole.status || ended.status === 431 || ended.status === 414;
+  return ended.status === 431 && whole.status === 400;
 }
 
 export function compare(bytes: Buffer, ours: Outcome, theirs: Outcome): Verdict {
