@@ -77,8 +77,8 @@ export function judgeSplit(pieces: readonly Uint8Array[], whole: Outcome, wanted
 }
 
 /**
- * What comes in pieces is read once its end is there: what is wrong with it shows then and not before, and a limit may
- * be reached first. That goes for a head, and for a line of trailers.
+ * What comes in pieces is read once its end is there: what is wrong with it shows then and not before. Where a head, or
+ * a line of trailers, is broken and too long as well, either may be seen first.
  */
 function sameButLater(pieces: readonly Uint8Array[], outcome: Outcome, whole: Outcome): boolean {
   if (whole.ending !== 'refused') return false;
@@ -86,8 +86,11 @@ function sameButLater(pieces: readonly Uint8Array[], outcome: Outcome, whole: Ou
   const end = inHead && outcome.ending === 'more' ? [Buffer.from('\r\n\r\n\r\n')] : [];
   const ended = end.length > 0 ? parseOurs([...pieces, ...end], defaultLimits) : outcome;
   if (digest({ ...ended, status: 0 }) !== digest({ ...whole, status: 0 })) return false;
-  if (inHead) return ended.status === whole.status || ended.status === 431 || ended.status === 414;
-  return ended.status === 431 && whole.status === 400;
+  const brokenOrTooLong = inHead ? [400, 414, 431] : [400, 431];
+  return (
+    ended.status === whole.status ||
+    (brokenOrTooLong.includes(ended.status) && brokenOrTooLong.includes(whole.status))
+  );
 }
 
 export function compare(bytes: Buffer, ours: Outcome, theirs: Outcome): Verdict {
