@@ -92,7 +92,6 @@ function outcomeOf(seen: readonly Seen[], fault: string | null): Outcome {
 }
 
 function messageOf({ request, response, expectsContinue }: Seen): Message {
-  const body: Buffer | null = request.read();
   return {
     method: request.method ?? '',
     target: request.url ?? '',
@@ -100,9 +99,17 @@ function messageOf({ request, response, expectsContinue }: Seen): Message {
     headers: pairs(request.rawHeaders),
     keepAlive: response.shouldKeepAlive,
     expectsContinue,
-    body: body?.toString('latin1') ?? '',
+    body: bodyOf(request),
     trailers: pairs(request.rawTrailers),
   };
+}
+
+/** All that has come by now: read() gives it in one on some versions of node, and piece by piece on others. */
+function bodyOf(request: IncomingMessage): string {
+  let body = '';
+  for (let piece: Buffer | null = request.read(); piece; piece = request.read())
+    body += piece.toString('latin1');
+  return body;
 }
 
 function pairs(raw: readonly string[]): Fields {

@@ -97,7 +97,7 @@ export const stricter: readonly Point[] = [
   },
   {
     name: 'tab-behind-framing',
-    why: 'RFC 9112 §11.2: parsers disagree whether a tab behind it belongs to the value; node does not look where an upgrade is asked for',
+    why: 'RFC 9112 §11.2: parsers disagree whether a tab behind it belongs to the value: node 20 refuses it, newer ones do not',
     holds: ({ raw }) => /^(content-length|transfer-encoding):.*\t\s*$/im.test(headOf(raw)),
   },
   {
