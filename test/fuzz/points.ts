@@ -108,7 +108,7 @@ export const stricter: readonly Point[] = [
   {
     name: 'body-size',
     why: 'maxBody: 413',
-    holds: ({ status }) => status === 413,
+    holds: ({ message, raw, status }) => status === 413 && largest(message, raw) > defaultLimits.maxBody,
   },
   {
     name: 'head-size',
@@ -146,7 +146,7 @@ export const stricter: readonly Point[] = [
   {
     name: 'chunk-extension-size',
     why: 'maxExtensions for a body; node counts each by itself',
-    holds: ({ message, raw }) => chunked(message) && raw.length > defaultLimits.maxExtensions,
+    holds: ({ message, raw }) => chunked(message) && extensionBytes(raw) > defaultLimits.maxExtensions,
   },
   {
     name: 'trailer-name',
@@ -156,7 +156,11 @@ export const stricter: readonly Point[] = [
   {
     name: 'trailer-size',
     why: 'maxTrailers, maxHeaders: 431',
-    holds: ({ message, raw, status }) => chunked(message) && status === 431 && raw.length > 400,
+    holds: ({ message, raw, status }) => {
+      const trailers = raw.slice(raw.search(/\n0+(;[^\n]*)?\r\n/) + 1);
+      const many = trailers.split('\n').length > defaultLimits.maxHeaders;
+      return chunked(message) && status === 431 && (many || trailers.length > defaultLimits.maxTrailers);
+    },
   },
 ];
 
@@ -200,6 +204,19 @@ const extended = new RegExp(`^[0-9a-f]+(?:;${token}(?:=(?:${token}|${quoted}))?)
 
 function oddExtension(line: string): boolean {
   return /^[0-9a-f]+;/i.test(line) && !extended.test(line);
+}
+
+/** The length that is declared, or that of the largest chunk. */
+function largest(message: Message, raw: string): number {
+  const chunks = [...raw.matchAll(/^([0-9a-f]+)[;\r]/gim)].map(([, digits]) =>
+    Number.parseInt(digits ?? '', 16),
+  );
+  return Math.max(...valuesOf(message, 'content-length').map(Number), ...(chunked(message) ? chunks : []));
+}
+
+/** Octets between each ";" and the end of its line, as the parser counts them. */
+function extensionBytes(raw: string): number {
+  return [...raw.matchAll(/^[0-9a-f]+;([^\n]*)/gim)].reduce((sum, [, text]) => sum + (text?.length ?? 0), 0);
 }
 
 function isTarget(method: string, target: string): boolean {
