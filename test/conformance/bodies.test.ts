@@ -75,7 +75,7 @@ area('bodies', () => {
 
   conformance('http', 'reader', '[W-38][A-30] chunk extensions and trailers are no body', async (context) => {
     const { url, path, expect } = context;
-    const body = '3;a=b\r\nabc\r\n2 ; c="d"\r\nde\r\n0\r\nx-sum: 1\r\n\r\n'.replace('2 ;', '2;');
+    const body = '3;a=b\r\nabc\r\n2;c="d"\r\nde\r\n0\r\nx-sum: 1\r\n\r\n';
     const answer = await once(
       url,
       [`POST ${path('small')} HTTP/1.1`, host, 'transfer-encoding: chunked'],

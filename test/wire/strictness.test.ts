@@ -89,7 +89,11 @@ const probes: readonly Probe[] = [
     status: 400,
   },
   { row: 'chunk overrun', bytes: chunked('5\r\nhelloX\r\n0\r\n\r\n'), status: 400 },
-  { row: 'bad terminator behind the last chunk', bytes: chunked('5\r\nhello\r\n0\r\nXY\r\n\r\n'), status: 400 },
+  {
+    row: 'bad terminator behind the last chunk',
+    bytes: chunked('5\r\nhello\r\n0\r\nXY\r\n\r\n'),
+    status: 400,
+  },
   { row: 'CL inside trailers', bytes: chunked('5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n'), status: 400 },
   { row: 'a head of 20 KiB', bytes: get('Host: a', `X: ${'y'.repeat(20 * 1024)}`), status: 431 },
   {
