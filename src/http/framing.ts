@@ -34,8 +34,8 @@ function checkHost({ hosts, host }: FramingFields, version: Version): void {
   if (hosts > 1) throw new HttpError(400, 'Cannot route the request: it has more than one Host');
   if (hosts === 0 && version === '1.1')
     throw new HttpError(400, 'Cannot route the request: HTTP/1.1 needs a Host');
-  if (hosts === 1 && host !== lastHost && !isHost(host))
-    throw new HttpError(400, `Cannot route the request: its Host "${host}" is not a host`);
+  if (hosts === 0 || host === lastHost) return;
+  if (!isHost(host)) throw new HttpError(400, `Cannot route the request: its Host "${host}" is not a host`);
   lastHost = host;
 }
 

@@ -205,8 +205,11 @@ function checkTarget(method: string, target: ByteString, fields: FramingFields):
 
 function clear(fields: FramingFields): void {
   fields.hosts = 0;
+  fields.host = '';
   fields.lengths = 0;
+  fields.length = '';
   fields.codings = 0;
+  fields.coding = '';
   fields.connection = null;
   fields.expect = null;
 }

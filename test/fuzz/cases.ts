@@ -1,9 +1,8 @@
 // The cases of a run: case N of a seed is always the same bytes, cut in the same ways.
-import { defaultLimits } from '../../src/http/limits.ts';
 import { invalid, valid } from '../wire/corpus.ts';
 import { mutated } from './mutations.ts';
-import { Misbehaviour, parseOurs } from './ours.ts';
-import { digest } from './outcome.ts';
+import { acquainted, fuzzed, Misbehaviour, parseOurs } from './ours.ts';
+import { digest, type Outcome } from './outcome.ts';
 import { requests, sized } from './requests.ts';
 import { Seeded, seedOf } from './seeded.ts';
 import { type Fault, judge, judgeSplit, type Verdict } from './verdict.ts';
@@ -31,7 +30,7 @@ export function caseOf(run: number, index: number): Case {
 }
 
 function textOf(random: Seeded): string {
-  if (random.once(100)) return mutatedNow(random, sized(random, defaultLimits)) + sentinel;
+  if (random.once(100)) return mutatedNow(random, sized(random, fuzzed)) + sentinel;
   switch (random.below(8)) {
     case 0:
       return requests(random, 0);
@@ -72,11 +71,31 @@ export function judgeCase({ bytes, splits, shared }: Case): Verdict {
 }
 
 function splitFault(bytes: Buffer, splits: Case['splits']): Fault | null {
-  const whole = parseOurs([bytes], defaultLimits);
+  const whole = parseOurs([bytes], fuzzed);
   const wanted = digest(whole);
   for (const pieces of splits) {
     const fault = judgeSplit(pieces, whole, wanted);
     if (fault) return fault;
+  }
+  return memoryFault(bytes, whole, wanted);
+}
+
+/** Does a parser that remembers this head, or one that differs in an octet, make the same of it as a new one? */
+function memoryFault(bytes: Buffer, whole: Outcome, wanted: string): Fault | null {
+  const end = bytes.indexOf('\r\n\r\n', 0, 'latin1') + 4;
+  if (end < 4) return null;
+  const random = new Seeded(bytes.length);
+  for (const changed of [false, true, true]) {
+    const head = Buffer.from(bytes.subarray(0, end));
+    if (changed) head[random.below(end)] = head[random.below(end)] ?? 0;
+    const parser = acquainted(head, fuzzed);
+    if (!parser) continue;
+    const outcome = parseOurs([bytes], fuzzed, parser);
+    if (digest(outcome) === wanted) continue;
+    return {
+      what: `it depends on the head before: ${whole.ending} ${whole.status} becomes ${outcome.ending} ${outcome.status}`,
+      seen: [`behind ${JSON.stringify(head.toString('latin1'))}`],
+    };
   }
   return null;
 }

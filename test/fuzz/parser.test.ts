@@ -8,7 +8,7 @@ import { invalid, valid } from '../wire/corpus.ts';
 import { campaign, report } from './campaign.ts';
 import { everyShared } from './cases.ts';
 import { parseNodes } from './nodes.ts';
-import { parseOurs } from './ours.ts';
+import { fuzzed, parseOurs } from './ours.ts';
 import type { Message, Outcome } from './outcome.ts';
 import { closes, keeps, laxer, stricter } from './points.ts';
 import { compare, judge } from './verdict.ts';
@@ -76,7 +76,7 @@ const planted: ReadonlyArray<
 ];
 
 test.each(planted)('a parser that sees %s is caught', (_, change) => {
-  const ours = parseOurs([bytes], defaultLimits);
+  const ours = parseOurs([bytes], fuzzed);
   const theirs = parseNodes([bytes]);
   expect(compare(bytes, ours, theirs)).toEqual({ kind: 'same' });
   const [first, ...others] = ours.messages;
@@ -89,7 +89,7 @@ test.each(planted)('a parser that sees %s is caught', (_, change) => {
 test('what node refuses and ours would accept is caught', () => {
   const broken = Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nA: b\0c\r\n\r\n');
   const good = Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n');
-  expect(compare(broken, parseOurs([good], defaultLimits), parseNodes([broken])).kind).toBe('fault');
+  expect(compare(broken, parseOurs([good], fuzzed), parseNodes([broken])).kind).toBe('fault');
 });
 
 test('a method that node does not know is put aside, and what follows is still held against it', () => {

@@ -1,7 +1,6 @@
 // Our parser held against node's, and against itself with the same bytes in other pieces.
-import { defaultLimits } from '../../src/http/limits.ts';
 import { parseNodes } from './nodes.ts';
-import { parseOurs, startsOf } from './ours.ts';
+import { fuzzed, parseOurs, startsOf } from './ours.ts';
 import { difference, digest, headDifference, type Message, type Outcome } from './outcome.ts';
 import { closes, keeps, laxer, type Point, stricter } from './points.ts';
 
@@ -24,7 +23,7 @@ export function judge(pieces: readonly Uint8Array[]): Verdict {
   const names: string[] = [];
   let fed = pieces;
   for (let round = 0; round < 16; round += 1) {
-    const ours = parseOurs(fed, defaultLimits);
+    const ours = parseOurs(fed, fuzzed);
     if (asksForUpgrade(ours)) {
       names.push('upgrade');
       fed = [withoutUpgrade(Buffer.concat(fed))];
@@ -56,7 +55,7 @@ function asksForUpgrade({ messages, open }: Outcome): boolean {
 
 /** A method that node does not know hides what node would say of the rest: here it is one that node knows. */
 function withoutExtension(bytes: Buffer, at: number): Buffer {
-  const start = startsOf(bytes, defaultLimits)[at] ?? 0;
+  const start = startsOf(bytes, fuzzed)[at] ?? 0;
   const lead = bytes[start] === 13 ? 2 : 0;
   return Buffer.concat([
     bytes.subarray(0, start + lead),
@@ -67,7 +66,7 @@ function withoutExtension(bytes: Buffer, at: number): Buffer {
 
 /** Does ours make the same of the same bytes, however they are cut? `whole` is what it made of them uncut. */
 export function judgeSplit(pieces: readonly Uint8Array[], whole: Outcome, wanted: string): Fault | null {
-  const outcome = parseOurs(pieces, defaultLimits);
+  const outcome = parseOurs(pieces, fuzzed);
   if (digest(outcome) === wanted || sameButLater(pieces, outcome, whole)) return null;
   const cut = pieces.map(({ length }) => length).join('+');
   return {
@@ -84,7 +83,7 @@ function sameButLater(pieces: readonly Uint8Array[], outcome: Outcome, whole: Ou
   if (whole.ending !== 'refused') return false;
   const inHead = whole.open === null && outcome.open === null;
   const end = inHead && outcome.ending === 'more' ? [Buffer.from('\r\n\r\n\r\n')] : [];
-  const ended = end.length > 0 ? parseOurs([...pieces, ...end], defaultLimits) : outcome;
+  const ended = end.length > 0 ? parseOurs([...pieces, ...end], fuzzed) : outcome;
   if (digest({ ...ended, status: 0 }) !== digest({ ...whole, status: 0 })) return false;
   const brokenOrTooLong = inHead ? [400, 414, 431] : [400, 431];
   return (
@@ -185,14 +184,14 @@ function compareBodies(bytes: Buffer, mine: Message, its: Message, pair: Pair): 
 
 /** What can be said of a message whose head nobody has ended. */
 function begun(bytes: Buffer, at: number): Message {
-  const raw = bytes.toString('latin1', startsOf(bytes, defaultLimits)[at] ?? 0);
+  const raw = bytes.toString('latin1', startsOf(bytes, fuzzed)[at] ?? 0);
   const [, method = '', target = '/'] = /^(?:\r\n)?([^ \r\n]*) ([^ \r\n]*)/.exec(raw) ?? [];
   const none = { headers: [], body: '', trailers: [] };
   return { method, target, version: '1.1', keepAlive: true, expectsContinue: false, ...none };
 }
 
 function named(points: readonly Point[], what: string, bytes: Buffer, message: Message, pair: Pair): Verdict {
-  const start = startsOf(bytes, defaultLimits)[pair.at] ?? 0;
+  const start = startsOf(bytes, fuzzed)[pair.at] ?? 0;
   const raw = bytes.toString('latin1', start);
   const { status, why } = points === laxer ? pair.theirs : pair.ours;
   const names = points.filter((point) => point.holds({ message, raw, status, why })).map(({ name }) => name);

@@ -110,3 +110,10 @@ test('bodies between the same heads stay what they are, and a mix of heads is re
     expect(told(headFrom(parser, text))).toEqual(told(heads(text)[0] as HeadEvent));
   }
 });
+
+test('a Host that was refused is refused again, whatever came between', () => {
+  const refused = 'GET / HTTP/1.1\r\nHost: a b\r\n\r\n';
+  expect(() => heads(refused)).toThrow(HttpError);
+  for (let round = 0; round < 3; round += 1) heads('GET / HTTP/1.0\r\n\r\n');
+  expect(() => heads(refused)).toThrow(HttpError);
+});
