@@ -208,6 +208,7 @@ export class Connection implements Wire, Deadlined {
   /* ── deadlines ── */
 
   late(now: number): void {
+    if (this.#phase !== 'open' && this.#socket.writableLength > 0) return this.#tooSlow('It took no answer');
     if (this.#phase !== 'open') return this.destroy('It did not close in time');
     const { sendTimeout } = this.#house.limits;
     const { fullSince } = this.#out;
@@ -321,6 +322,7 @@ export class Connection implements Wire, Deadlined {
     const harmless = error === null || error instanceof Disconnected || error instanceof HttpError;
     if (!harmless)
       this.#report(turn, error, turn.over ? 'The handler failed after its answer' : 'The handler failed');
+    if (error === null && turn.broken) this.#report(turn, turn.broken, 'The answer was cut');
     if (turn.over) return;
     if (error === null) this.#report(turn, null, 'The handler ended before its answer was complete');
     if (turn.headed || error instanceof Disconnected)

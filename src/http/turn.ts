@@ -41,6 +41,8 @@ export class Turn implements Exchange {
   readonly length: number | null;
   /** Set while the body's end is taken. */
   trailers: HeaderList = none;
+  /** Why the answer was cut, where its app is to blame. */
+  broken: GatewayError | null = null;
   readonly #wire: Wire;
   readonly #origin: Origin;
   readonly #answer: Answer;
@@ -267,7 +269,10 @@ export class Turn implements Exchange {
       this.#decide(true);
       this.#answer.end(trailers);
     } catch (error) {
-      if (this.headed) this.abort(asGateway(error));
+      if (this.headed) {
+        this.broken = asGateway(error);
+        this.abort(this.broken);
+      }
       return Promise.reject(error);
     }
     this.#finish('done');

@@ -226,6 +226,20 @@ describe('Content-Length', () => {
     expect(rejected).toMatchObject({ code: 'CONTRACT' });
   });
 
+  test.each([0, 3])(
+    'too few bytes, %d sent before: cut and logged, even where the handler lets it pass',
+    async (sent) => {
+      await using server = await served(async (exchange) => {
+        start(exchange, [['content-length', '10']]);
+        await exchange.write(Buffer.alloc(sent));
+        await exchange.end().catch(() => {});
+      });
+      expect((await once(server.url, get)).complete).toBe(false);
+      await server.log.until('The answer was cut');
+      expect(server.log.troubles).toHaveLength(1);
+    },
+  );
+
   test('too few bytes, all at once: never an answer that looks complete', async () => {
     await using server = await served(async (exchange) => {
       start(exchange, [['content-length', '10']]);
