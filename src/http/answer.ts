@@ -5,13 +5,16 @@ import { bodiless } from '../core/status.ts';
 import { type CheckedHead, checkHead, dateLine, encodeChunkSize, encodeLastChunk } from './encoder.ts';
 import { Gathering } from './gathering.ts';
 import type { ResponseHead } from './head.ts';
+import type { Slab } from './slab.ts';
 
 /** Where bytes go: the connection. */
 export interface Outlet {
   /** Hands text, one code unit an octet, to the socket. */
   emitText(text: ByteString): void;
-  /** Hands over bytes, and the text around them, in one write. `ours`: a slab, to be released when it has left. */
-  emitBytes(before: ByteString, bytes: Uint8Array, after: ByteString, ours: boolean): void;
+  /** Hands over bytes, and the text around them, in one write. */
+  emitBytes(before: ByteString, bytes: Uint8Array, after: ByteString): void;
+  /** The same with a slab, which is released when it has left. */
+  emitSlab(before: ByteString, slab: Slab, after: ByteString): void;
   /** Calls `answer.flush()` once this turn of the loop is over. */
   later(answer: Answer): void;
 }
@@ -181,12 +184,12 @@ export class Answer {
     const end = chunked && last ? encodeLastChunk(trailers) : '';
     const after = chunked && size > 0 ? `\r\n${end}` : end;
     if (typeof held !== 'string') {
-      this.#outlet.emitBytes(before, held, chunk === null ? after : '', true);
-      if (chunk !== null) this.#outlet.emitBytes('', chunk, after, false);
+      this.#outlet.emitSlab(before, held, chunk === null ? after : '');
+      if (chunk !== null) this.#outlet.emitBytes('', chunk, after);
     } else if (chunk !== null && chunk.length <= small) {
       this.#outlet.emitText(before + held + latin1(chunk) + after);
     } else if (chunk !== null) {
-      this.#outlet.emitBytes(before + held, chunk, after, false);
+      this.#outlet.emitBytes(before + held, chunk, after);
     } else if (before !== '' || held !== '' || after !== '') {
       this.#outlet.emitText(before + held + after);
     }

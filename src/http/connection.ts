@@ -10,11 +10,11 @@ import type { Deadlined } from './deadlines.ts';
 import { encodeRefusal } from './encoder.ts';
 import type { HeadEvent, ParserEvent } from './events.ts';
 import type { Origin } from './exchange.ts';
-import { release } from './gathering.ts';
 import type { Correction, House } from './house.ts';
 import { Outflow } from './outflow.ts';
 import { Pace } from './pace.ts';
 import { Parser } from './parser.ts';
+import { releaseSlab, type Slab } from './slab.ts';
 import { Turn, type Wire } from './turn.ts';
 
 export class Connection implements Wire, Deadlined {
@@ -43,7 +43,7 @@ export class Connection implements Wire, Deadlined {
     this.#house = house;
     this.#parser = new Parser(house.limits);
     this.#pace = new Pace(house.limits);
-    this.#out = new Outflow(socket);
+    this.#out = new Outflow(socket, origin.secure);
     this.origin = origin;
     this.deadline = performance.now() + house.limits.headTimeout;
     house.deadlines.add(this);
@@ -110,10 +110,13 @@ export class Connection implements Wire, Deadlined {
     if (this.#phase === 'open') this.#out.text(text, this.#parser.buffered > 0); // more requests wait behind this one
   }
 
-  emitBytes(before: ByteString, bytes: Uint8Array, after: ByteString, ours: boolean): void {
-    if (this.#phase !== 'open') return;
-    this.#out.bytes(before, bytes, after);
-    if (ours) this.#out.whenLeft(this.origin.secure, () => release(bytes));
+  emitBytes(before: ByteString, bytes: Uint8Array, after: ByteString): void {
+    if (this.#phase === 'open') this.#out.bytes(before, bytes, after);
+  }
+
+  emitSlab(before: ByteString, slab: Slab, after: ByteString): void {
+    if (this.#phase === 'open') this.#out.slab(before, slab, after);
+    else releaseSlab(slab);
   }
 
   later(answer: Answer): void {

@@ -1,61 +1,37 @@
 // Small pieces of a body that wait for the end of a turn, gathered: as text while they are few, in a slab from then on.
 import { type ByteString, latin1 } from '../core/bytes.ts';
+import { type Slab, takeSlab } from './slab.ts';
 
 /** Text up to this size leaves in one write with the head. */
 const few = 4 * 1024;
-const size = 64 * 1024;
-/** Slabs that lie ready for whoever streams next: 1 MiB at most. */
-const ready: Buffer[] = [];
-const most = 16;
 
 /** Pieces are copied: an app may fill the same buffer again. */
 export class Gathering {
   #text: ByteString = '';
-  #slab: Buffer | null = null;
-  #used = 0;
+  #slab: Slab | null = null;
 
   get length(): number {
-    return this.#slab ? this.#used : this.#text.length;
+    return this.#slab ? this.#slab.length : this.#text.length;
   }
 
-  /** Takes a piece of 4 KiB at most; false where it is full, and what it holds has to leave first. */
+  /** Takes a piece; false where it is full, and what it holds has to leave first. */
   add(piece: Uint8Array): boolean {
-    if (this.length + piece.length > size) return false;
-    if (!this.#slab && this.#text.length + piece.length <= few) {
-      this.#text += latin1(piece);
-      return true;
-    }
-    const slab = this.#slab ?? this.#move();
-    slab.set(piece, this.#used);
-    this.#used += piece.length;
+    if (this.#slab) return this.#slab.add(piece);
+    if (this.#text.length + piece.length > few) return this.#move().add(piece);
+    this.#text += latin1(piece);
     return true;
   }
 
-  /** All that it holds, as text or as bytes in a slab, which the caller lets go of; it is empty then. */
-  take(): ByteString | Buffer {
-    const slab = this.#slab;
-    const all = slab ? slab.subarray(0, this.#used) : this.#text;
-    this.clear();
-    return all;
-  }
-
-  clear(): void {
-    this.#text = '';
-    this.#slab = null;
-    this.#used = 0;
+  /** All that it holds. It is done then. */
+  take(): ByteString | Slab {
+    return this.#slab ?? this.#text;
   }
 
   /** Strings of 64 small pieces have to be joined to be written, which costs more than to copy their bytes. */
-  #move(): Buffer {
-    const slab = ready.pop() ?? Buffer.allocUnsafeSlow(size);
-    this.#used = slab.write(this.#text, 'latin1');
-    this.#text = '';
+  #move(): Slab {
+    const slab = takeSlab();
+    slab.append(this.#text);
     this.#slab = slab;
     return slab;
   }
-}
-
-/** Nobody reads these bytes any more: their slab serves another answer. */
-export function release(bytes: Uint8Array): void {
-  if (bytes.buffer.byteLength === size && ready.length < most) ready.push(Buffer.from(bytes.buffer));
 }

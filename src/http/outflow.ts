@@ -4,20 +4,25 @@ import type { Socket } from 'node:net';
 import type { ByteString } from '../core/bytes.ts';
 import { type Deferred, deferred, settled } from '../core/deferred.ts';
 import { Disconnected } from '../core/errors.ts';
+import { releaseSlab, type Slab, takeSlab } from './slab.ts';
 
 /** Text that waits for its turn's end leaves when it is this long. */
 const most = 64 * 1024;
+/** Bytes up to this size are copied behind their head: an echo of 16 KiB costs 24 µs so, and 35 µs as a vector (Node 20). */
+const joined = 32 * 1024;
 
 export class Outflow {
   readonly #socket: Socket;
+  readonly #encrypted: boolean;
   /** Text that leaves at the end of this turn of the loop. */
   #text: ByteString = '';
   #room: Deferred<void> | null = null;
   /** performance.now() since when a writer waits; 0: none does. */
   fullSince = 0;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, encrypted: boolean) {
     this.#socket = socket;
+    this.#encrypted = encrypted;
   }
 
   /** Hands over text; it may wait for the end of this turn, for others to join it. */
@@ -34,24 +39,47 @@ export class Outflow {
     }
   }
 
-  /** Hands over bytes and the text around them, in one write. */
+  /** Hands over bytes and the text around them, in one write: joined while that is cheaper than a vector of them. */
   bytes(before: ByteString, bytes: Uint8Array, after: ByteString): void {
+    if (bytes.length <= joined) {
+      const slab = takeSlab();
+      slab.add(bytes);
+      return this.slab(before, slab, after);
+    }
     const socket = this.#socket;
     socket.cork();
-    const first = this.#text + before;
-    this.#text = '';
-    if (first !== '') socket.write(first, 'latin1');
+    this.#write(before);
     socket.write(bytes);
-    if (after !== '') socket.write(after, 'latin1');
+    this.#write(after);
     socket.uncork();
   }
 
-  /** Calls back once the kernel has all that was handed over; at once where it took it so. Not where the socket breaks. */
-  whenLeft(encrypted: boolean, left: () => void): void {
-    // TLS may still read from the bytes when they count as written: its callback says when it does not.
-    if (!encrypted && this.#socket.writableLength === 0) return left();
+  /** Hands over a slab and the text around it, in one write; it is released when it has left. */
+  slab(before: ByteString, slab: Slab, after: ByteString): void {
+    const begun = slab.prepend(this.#text + before);
+    if (begun) this.#text = '';
+    const ended = slab.append(after);
+    if (!begun || !ended) this.#socket.cork();
+    if (!begun) this.#write(before);
+    this.#socket.write(slab.bytes);
+    if (!ended) this.#write(after);
+    if (!begun || !ended) this.#socket.uncork();
+    this.#release(slab);
+  }
+
+  /** Text that cannot wait, behind text that does. */
+  #write(text: ByteString): void {
+    const all = this.#text + text;
+    this.#text = '';
+    if (all !== '') this.#socket.write(all, 'latin1');
+  }
+
+  /** At once where the kernel took it so. Where the socket breaks it is left to the garbage collector. */
+  #release(slab: Slab): void {
+    // TLS may still read from bytes that count as written: its callback says when it does not.
+    if (!this.#encrypted && this.#socket.writableLength === 0) return releaseSlab(slab);
     this.#socket.write('', 'latin1', (error) => {
-      if (!error) left();
+      if (!error) releaseSlab(slab);
     });
   }
 

@@ -1,10 +1,11 @@
 // Pieces that wait for the end of a turn: in order, copied, bounded, and in slabs that are used again.
 import { expect, test } from 'vitest';
 
-import { Gathering, release } from '../../../src/http/gathering.ts';
+import { Gathering } from '../../../src/http/gathering.ts';
+import { releaseSlab, Slab, takeSlab } from '../../../src/http/slab.ts';
 
-function text(taken: string | Buffer): string {
-  return typeof taken === 'string' ? taken : taken.toString('latin1');
+function text(taken: string | Slab): string {
+  return typeof taken === 'string' ? taken : taken.bytes.toString('latin1');
 }
 
 test('few are text, more are bytes, and all keep their order', () => {
@@ -16,7 +17,6 @@ test('few are text, more are bytes, and all keep their order', () => {
     const taken = gathering.take();
     expect(typeof taken === 'string').toBe(count <= 4);
     expect(text(taken)).toBe(Buffer.concat(pieces).toString('latin1'));
-    expect(gathering.length).toBe(0);
   }
 });
 
@@ -47,30 +47,31 @@ test('it is full at 64 KiB: what does not fit is not taken', () => {
   expect(taken).toBe(16);
   expect(gathering.add(Buffer.alloc(1))).toBe(false);
   expect(text(gathering.take())).toHaveLength(64 * 1024);
-  expect(gathering.add(piece)).toBe(true);
 });
 
-test('a slab is used again once it was released, and by one at a time', () => {
-  const fill = (letter: string): Buffer => {
-    const gathering = new Gathering();
-    for (let count = 0; count < 6; count += 1) gathering.add(Buffer.alloc(1024, letter));
-    const taken = gathering.take();
-    if (typeof taken === 'string') throw new Error('It is text');
-    return taken;
-  };
-  const first = fill('a');
-  const second = fill('b');
-  expect(second.buffer).not.toBe(first.buffer);
-  release(first);
-  const third = fill('c');
-  expect(third.buffer).toBe(first.buffer);
-  expect(second.toString()).toBe('b'.repeat(6 * 1024));
+test('a slab is used again once it was released, empty, and by one at a time', () => {
+  const first = takeSlab();
+  const second = takeSlab();
+  expect(second).not.toBe(first);
+  first.add(Buffer.from('first'));
+  second.add(Buffer.from('second'));
+  releaseSlab(first);
+  const third = takeSlab();
+  expect(third).toBe(first);
+  expect(third.length).toBe(0);
+  third.add(Buffer.from('third'));
+  expect([second, third].map((slab) => slab.bytes.toString())).toEqual(['second', 'third']);
 });
 
-test('an app’s own bytes are never taken for a slab of ours', () => {
-  const own = Buffer.alloc(1024, 'o');
-  release(own);
-  const gathering = new Gathering();
-  for (let count = 0; count < 64; count += 1) gathering.add(Buffer.alloc(1024, 'x'));
-  expect(own.toString()).toBe('o'.repeat(1024));
+test('text goes before and behind the bytes of a slab, as far as there is room for it', () => {
+  const slab = new Slab();
+  expect(slab.add(Buffer.alloc(64 * 1024, 'b'))).toBe(true);
+  expect(slab.add(Buffer.alloc(1))).toBe(false);
+  expect(slab.prepend('\u00e9'.repeat(2048))).toBe(true);
+  expect(slab.prepend('x')).toBe(false);
+  expect(slab.append('z'.repeat(1025))).toBe(false);
+  expect(slab.append('z'.repeat(1024))).toBe(true);
+  expect(slab.append('z')).toBe(false);
+  const whole = slab.bytes.toString('latin1');
+  expect(whole).toBe('\u00e9'.repeat(2048) + 'b'.repeat(64 * 1024) + 'z'.repeat(1024));
 });
