@@ -2,7 +2,14 @@
 import { type ByteString, type HeaderList, latin1 } from '../core/bytes.ts';
 import { GatewayError } from '../core/errors.ts';
 import { bodiless } from '../core/status.ts';
-import { type CheckedHead, checkHead, dateLine, encodeChunkSize, encodeLastChunk } from './encoder.ts';
+import {
+  type CheckedHead,
+  checkHead,
+  encodeChunkSize,
+  encodeLastChunk,
+  endOfHead,
+  plainHead,
+} from './encoder.ts';
 import { Gathering } from './gathering.ts';
 import type { ResponseHead } from './head.ts';
 import type { Slab } from './slab.ts';
@@ -198,10 +205,10 @@ export class Answer {
   #headText(head: CheckedHead): ByteString {
     const framing = this.#frame(head);
     this.#framing = framing;
-    const date = head.dated ? '' : dateLine();
     const coding = framing === 'chunked' ? 'transfer-encoding: chunked\r\n' : '';
-    const keep = this.#oldClient ? 'connection: keep-alive\r\n' : '';
-    return `${head.lines}${this.#known}${date}${coding}${this.closing ? 'connection: close\r\n' : keep}\r\n`;
+    const kept = this.#oldClient ? 'connection: keep-alive\r\n' : '';
+    const own = this.#known + coding + (this.closing ? 'connection: close\r\n' : kept);
+    return own === '' ? plainHead(head) : head.lines + own + endOfHead(head);
   }
 
   #frame({ status, length }: CheckedHead): Framing {

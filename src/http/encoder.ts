@@ -4,6 +4,7 @@ import { GatewayError } from '../core/errors.ts';
 import { bodiless, reasonOf } from '../core/status.ts';
 import { isFieldValue, isToken, lowerName } from './grammar.ts';
 import type { ResponseHead } from './head.ts';
+import { Joined } from './joined.ts';
 
 /** A response head that was checked: nothing in it can split or smuggle. Made by checkHead() and checkLooseHead() alone. */
 export class CheckedHead implements ResponseHead {
@@ -14,13 +15,21 @@ export class CheckedHead implements ResponseHead {
   /** The app's Content-Length; null where it gave none, or where the status has no body. */
   readonly length: number | null;
   readonly dated: boolean;
+  /** The lines have come before, and are the same object again. */
+  readonly known: boolean;
 
-  constructor(status: number, headers: HeaderList, lines: ByteString, length: number | null, dated: boolean) {
+  constructor(
+    status: number,
+    headers: HeaderList,
+    lines: ByteString,
+    { length, dated, known }: Pick<CheckedHead, 'length' | 'dated' | 'known'>,
+  ) {
     this.status = status;
     this.headers = headers;
     this.lines = lines;
     this.length = length;
     this.dated = dated;
+    this.known = known;
   }
 }
 
@@ -50,8 +59,14 @@ export function checkLooseHead(head: ResponseHead): CheckedHead {
   return check(head, true);
 }
 
+/** The lines of the head that is checked; the same array for each. */
+const parts: ByteString[] = [];
+const heads = new Joined();
+
 function check({ status, reason, headers }: ResponseHead, loose: boolean): CheckedHead {
-  let lines = statusLine(status, reason);
+  parts[0] = statusLine(status, reason);
+  let count = 1;
+  let allKnown = reason === undefined;
   let length: number | null = null;
   let dated = false;
   let changed = false;
@@ -75,10 +90,20 @@ function check({ status, reason, headers }: ResponseHead, loose: boolean): Check
     } else if (one.kind === 'date') {
       dated = true;
     }
-    lines += again ? one.line : lineOf(loose ? one.lower : name, value, plain ? one : null);
+    if (!again) allKnown = false;
+    parts[count] = again ? one.line : lineOf(loose ? one.lower : name, value, plain ? one : null);
+    count += 1;
   }
   const own = changed ? looseHeaders(headers) : headers;
-  return new CheckedHead(status, own, lines, bodiless(status) ? null : length, dated);
+  const lines = allKnown ? heads.of(parts, count) : concatenated(count);
+  if (bodiless(status)) length = null;
+  return new CheckedHead(status, own, lines, { length, dated, known: allKnown });
+}
+
+function concatenated(count: number): ByteString {
+  let lines = '';
+  for (let at = 0; at < count; at += 1) lines += parts[at] ?? '';
+  return lines;
 }
 
 /** Remembered in `one`, where there is one. */
@@ -170,15 +195,34 @@ export function encodeLastChunk(trailers: HeaderList): ByteString {
 }
 
 let line = '';
+let end = '';
 
 /** `date: …`, made once a second; nobody asks the clock in between. */
 export function dateLine(): ByteString {
   if (line === '') {
     const now = Date.now();
     line = `date: ${new Date(now).toUTCString()}\r\n`;
+    end = `${line}\r\n`;
     setTimeout(forgetDate, 1000 - (now % 1000)).unref();
   }
   return line;
+}
+
+/** The end of a head: the date where the app has said none, and the empty line. */
+export function endOfHead({ dated }: CheckedHead): ByteString {
+  if (dated) return '\r\n';
+  dateLine();
+  return end;
+}
+
+const whole = new Joined();
+
+/** All of a head that needs nothing from the engine but the date. */
+export function plainHead(head: CheckedHead): ByteString {
+  if (!head.known) return head.lines + endOfHead(head);
+  parts[0] = head.lines;
+  parts[1] = endOfHead(head);
+  return whole.of(parts, 2);
 }
 
 function forgetDate(): void {

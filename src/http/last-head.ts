@@ -1,5 +1,5 @@
 // The head that came last on a connection: a client that sends the same octets again has them read without a scan.
-import type { ByteString, Header } from '../core/bytes.ts';
+import type { Header } from '../core/bytes.ts';
 import type { HeadEvent } from './events.ts';
 import type { FramingFields } from './framing.ts';
 import { ParsedHead } from './head.ts';
@@ -19,8 +19,7 @@ export class LastHead {
   /** How many of them are the request line. */
   #line = 0;
   #event: HeadEvent | null = null;
-  #names: readonly string[] = [];
-  #values: readonly ByteString[] = [];
+  #headers: readonly Header[] = [];
   #framing: FramingFields | null = null;
   #heads = 0;
   #misses = 0;
@@ -60,10 +59,7 @@ export class LastHead {
 
   /** As a list of its own: an app may do with it what it likes. */
   headers(): Header[] {
-    const headers: Header[] = [];
-    for (let at = 0; at < this.#names.length; at += 1)
-      headers.push([this.#names[at] ?? '', this.#values[at] ?? '']);
-    return headers;
+    return this.#headers.map(copyOf);
   }
 
   /** Keeps the head in bytes[start, end), from the second one of a connection on: most connections have one. */
@@ -81,8 +77,11 @@ export class LastHead {
     this.#octets = octets;
     this.#line = fields - start;
     this.#event = event;
-    this.#names = event.head.headers.map(([name]) => name);
-    this.#values = event.head.headers.map(([, value]) => value);
+    this.#headers = event.head.headers.map(copyOf);
     this.#framing = { ...framing };
   }
+}
+
+function copyOf(header: Header): Header {
+  return [header[0], header[1]];
 }
