@@ -2,6 +2,9 @@
 import { defineConfig } from 'vitest/config';
 
 const project = (name: string, ...include: string[]) => ({ extends: true as const, test: { name, include } });
+/** What the own engine does on a socket, asked of node:http too. */
+const onNode = ['body', 'connection', 'faults', 'leaving', 'listener', 'timeouts', 'upgrade', 'websocket'];
+const unitNode = project('unit-node', ...onNode.map((name) => `test/unit/http/${name}.test.ts`));
 
 export default defineConfig({
   resolve: { conditions: ['source'] },
@@ -14,6 +17,7 @@ export default defineConfig({
     hookTimeout: 30_000,
     projects: [
       project('unit', 'test/house.test.ts', 'test/unit/**/*.test.ts'),
+      { ...unitNode, test: { ...unitNode.test, env: { DUALGATE_TEST_ENGINE: 'node' } } },
       project('conformance', 'test/conformance/**/*.test.ts'),
       project('wire', 'test/wire/*.test.ts'),
       project('fuzz', 'test/fuzz/**/*.test.ts'),

@@ -4,10 +4,10 @@ import { type Log, silent } from '../core/log.ts';
 import { publish, type TraceEvent, traced } from '../core/trace.ts';
 import { type Bind, parseBind, urlOf } from '../http/bind.ts';
 import type { DoorwayOptions } from '../http/doorway.ts';
+import { type Engine, type Listening, listenerFor } from '../http/engine.ts';
 import type { Bound, Exchange } from '../http/exchange.ts';
 import type { ForwardedOptions } from '../http/forwarded.ts';
 import type { Limits } from '../http/limits.ts';
-import { Listener } from '../http/listener.ts';
 import { asksForWebSocket, upgradeFault, type WebSocketOptions } from '../http/websocket.ts';
 import { runHttp } from './http.ts';
 import type { AsyncApp, State } from './interface.ts';
@@ -19,6 +19,8 @@ export interface AsyncServerOptions extends DoorwayOptions {
   /** `auto` by default. */
   lifespan?: LifespanMode;
   limits?: Partial<Limits>;
+  /** Our own by default; `node` is node:http. */
+  engine?: Engine;
   /** Which proxies may speak for their clients; none by default. */
   forwarded?: ForwardedOptions;
   /** Silent by default. */
@@ -39,7 +41,7 @@ export class AsyncServer implements AsyncDisposable {
   readonly #log: Log;
   readonly #grace: number;
   readonly #websocket: WebSocketOptions;
-  readonly #listener: Listener;
+  readonly #listener: Listening;
   readonly #lifespan: Lifespan;
   readonly #sessions = new Set<{ session: WebSocketSession; run: Promise<void> }>();
   #state: State = {};
@@ -54,7 +56,14 @@ export class AsyncServer implements AsyncDisposable {
     this.#websocket = options.websocket ?? {};
     const { tls, proxyProtocol, forwarded } = options;
     const handler = (exchange: Exchange): Promise<void> => this.#handle(exchange);
-    this.#listener = new Listener({ handler, limits, log, tls, proxyProtocol, forwarded });
+    this.#listener = listenerFor(options.engine ?? 'own', {
+      handler,
+      limits,
+      log,
+      tls,
+      proxyProtocol,
+      forwarded,
+    });
     this.#lifespan = new Lifespan(app, {
       mode: options.lifespan ?? 'auto',
       log,

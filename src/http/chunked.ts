@@ -12,7 +12,7 @@ type Part = 'name' | 'in-name' | 'value' | 'in-value' | 'in-quotes' | 'escaped' 
 
 const maxDigits = 12;
 /** What decides about framing, routing or the connection has no place behind the body (RFC 9110 §6.5.1). */
-const notTrailers = new Set([
+export const notTrailers: ReadonlySet<string> = new Set([
   'content-length',
   'transfer-encoding',
   'host',

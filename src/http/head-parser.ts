@@ -187,7 +187,7 @@ function versionOf(text: ByteString, start: number): Version {
 }
 
 /** Origin form, absolute form with the same host, or `*` for OPTIONS; CONNECT is not implemented (RFC 9112 §3.2). */
-function checkTarget(method: string, target: ByteString, fields: FramingFields): void {
+export function checkTarget(method: string, target: ByteString, fields: FramingFields): void {
   if (method === 'CONNECT') throw new HttpError(501, 'Cannot tunnel: CONNECT is not implemented');
   if (target.startsWith('/')) return;
   if (target === '*') {

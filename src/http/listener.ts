@@ -174,7 +174,7 @@ function originOf(socket: Socket, bound: Bound): Origin {
 const maxPath = process.platform === 'linux' ? 107 : 103;
 
 /** A socket file that nobody listens on any more is in the way; anything else is left alone. */
-async function prepare(path: string): Promise<void> {
+export async function prepare(path: string): Promise<void> {
   if (Buffer.byteLength(path) > maxPath) {
     throw new GatewayError(
       'LISTEN',
@@ -205,7 +205,7 @@ const advice: Readonly<Record<string, string>> = {
   ENOENT: 'its folder does not exist',
 };
 
-function cannotListen(bind: Bind, error: NodeJS.ErrnoException): GatewayError {
+export function cannotListen(bind: Bind, error: NodeJS.ErrnoException): GatewayError {
   const where =
     bind.kind === 'unix'
       ? `unix:${bind.path}`

@@ -160,13 +160,13 @@ function threadsOverLoop(order: Order): Gate {
 }
 
 function asyncOptions({ config, log }: Order): AsyncServerOptions {
-  const { lifespan, grace } = config;
-  return { lifespan, grace, log, ...listenerOptions(config) };
+  const { lifespan, grace, engine } = config;
+  return { lifespan, grace, engine, log, ...listenerOptions(config) };
 }
 
 function syncOptions({ threads, config, log }: Order): SyncServerOptions {
-  const { grace, queue, maxBody } = config;
-  return { threads, backlog: queue, maxBody, grace, log, ...listenerOptions(config) };
+  const { grace, queue, maxBody, engine } = config;
+  return { threads, backlog: queue, maxBody, grace, engine, log, ...listenerOptions(config) };
 }
 
 /** The engine has dropped or refused them; a bridge makes variables of them where it has not. */

@@ -6,10 +6,10 @@ import { type AppRef, type AppSource, loadApp, parseRef } from '../core/load.ts'
 import { createLog, type Log } from '../core/log.ts';
 import { type Bind, parseBind, urlOf } from '../http/bind.ts';
 import type { DoorwayOptions } from '../http/doorway.ts';
+import { type Engine, type Listening, listenerFor } from '../http/engine.ts';
 import type { Bound, Exchange } from '../http/exchange.ts';
 import type { ForwardedOptions } from '../http/forwarded.ts';
 import type { Limits } from '../http/limits.ts';
-import { Listener } from '../http/listener.ts';
 import { asSyncApp } from './app.ts';
 import type { Call, Executor } from './call.ts';
 import { environOf } from './environ.ts';
@@ -27,6 +27,8 @@ export interface SyncServerOptions extends DoorwayOptions {
   /** Bytes of a request body; beyond them 413. */
   readonly maxBody?: number;
   readonly limits?: Partial<Limits>;
+  /** Our own by default; `node` is node:http. */
+  readonly engine?: Engine;
   /** Which proxies may speak for their clients; none by default. */
   readonly forwarded?: ForwardedOptions;
   /** Warnings and errors to standard error by default. */
@@ -45,7 +47,7 @@ export interface SyncServerOptions extends DoorwayOptions {
  */
 export class SyncServer implements AsyncDisposable {
   readonly #executor: Executor;
-  readonly #listener: Listener;
+  readonly #listener: Listening;
   readonly #grace: number;
   #closed: Promise<void> | null = null;
 
@@ -55,13 +57,14 @@ export class SyncServer implements AsyncDisposable {
     const underscores = limits?.underscores === 'allow';
     this.#grace = grace;
     this.#executor = executorFor(app, { ...options, log });
-    this.#listener = new Listener({
+    this.#listener = listenerFor(options.engine ?? 'own', {
       handler: (exchange) => this.#serve(exchange, underscores),
       limits: { ...limits, ...(maxBody !== undefined && { maxBody }) },
       log,
       tls,
       proxyProtocol,
       forwarded,
+      upgrades: false, // a sync app has no WebSocket: each request is a plain one
     });
   }
 

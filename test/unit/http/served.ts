@@ -6,12 +6,20 @@ import { parseBind, urlOf } from '../../../src/http/bind.ts';
 import type { DoorwayOptions } from '../../../src/http/doorway.ts';
 import type { Exchange, Handler } from '../../../src/http/exchange.ts';
 import type { Limits } from '../../../src/http/limits.ts';
-import { Listener } from '../../../src/http/listener.ts';
+import { Listener, type ListenerOptions } from '../../../src/http/listener.ts';
+import { NodeListener } from '../../../src/http/node/listener.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { Recorder } from '../../support/recorder.ts';
 
+/** The project unit-node runs these tests on node:http: vitest.config.ts. */
+export const onNode: boolean = process.env['DUALGATE_TEST_ENGINE'] === 'node';
+
+export function listenerOf(options: ListenerOptions): Listener | NodeListener {
+  return onNode ? new NodeListener(options) : new Listener(options);
+}
+
 export interface Served extends AsyncDisposable {
-  readonly listener: Listener;
+  readonly listener: Listener | NodeListener;
   readonly url: URL;
   readonly log: Recorder;
   open(tls?: ConnectionOptions): Promise<RawClient>;
@@ -23,7 +31,7 @@ export async function served(
   doorway: DoorwayOptions = {},
 ): Promise<Served> {
   const log = new Recorder();
-  const listener = new Listener({ handler, limits, log, ...doorway });
+  const listener = listenerOf({ handler, limits, log, ...doorway });
   const url = new URL(urlOf(await listener.listen(parseBind('127.0.0.1:0')), listener.secure));
   return {
     listener,

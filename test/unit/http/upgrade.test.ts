@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 
 import { deferred } from '../../../src/core/deferred.ts';
-import { reply, served, start } from './served.ts';
+import { onNode, reply, served, start } from './served.ts';
 
 const head = ['GET / HTTP/1.1', 'Host: a', 'Connection: upgrade', 'Upgrade: echo'];
 const turns = async (count: number): Promise<void> => {
@@ -87,7 +87,8 @@ test('behind start() it is refused, and the answer goes on', async () => {
   expect(thrown).toMatchObject({ code: 'CONTRACT' });
 });
 
-test('behind the answer it is refused', async () => {
+// Node reads no further than an upgrade: behind an answer that is none the connection is closed.
+test.skipIf(onNode)('behind the answer it is refused', async () => {
   let thrown: unknown;
   await using server = await served(async (exchange) => {
     await reply(exchange);

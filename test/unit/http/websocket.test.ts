@@ -3,7 +3,6 @@ import { expect, test } from 'vitest';
 import { deferred } from '../../../src/core/deferred.ts';
 import { Disconnected } from '../../../src/core/errors.ts';
 import type { Exchange } from '../../../src/http/exchange.ts';
-import { Listener } from '../../../src/http/listener.ts';
 import {
   type Acceptance,
   acceptWebSocket,
@@ -14,6 +13,7 @@ import {
 } from '../../../src/http/websocket.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { WsClient } from '../../support/ws-client.ts';
+import { listenerOf } from './served.ts';
 
 interface Accepting extends AsyncDisposable {
   readonly url: URL;
@@ -34,7 +34,7 @@ async function accepting(acceptance: Acceptance = {}): Promise<Accepting> {
       throw error;
     }
   };
-  const listener = new Listener({ handler });
+  const listener = listenerOf({ handler });
   const [host, port] = await listener.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
   return {
     url: new URL(`http://${host}:${port}`),
@@ -52,7 +52,7 @@ async function accepting(acceptance: Acceptance = {}): Promise<Accepting> {
 /** What the functions say of one request's head. */
 async function verdict(request: string): Promise<{ asks: boolean; good: boolean; offered: string[] }> {
   const { promise, resolve } = deferred<{ asks: boolean; good: boolean; offered: string[] }>();
-  const listener = new Listener({
+  const listener = listenerOf({
     handler: async (exchange) => {
       const { head } = exchange;
       resolve({
@@ -237,7 +237,7 @@ test('a header that is not UTF-8 is refused before anything is sent', async () =
 test('no listener stays on a socket that has been closed', async () => {
   let socket: NodeJS.EventEmitter | null = null;
   const over = deferred();
-  const listener = new Listener({
+  const listener = listenerOf({
     handler: async (exchange) => {
       const upgrade = exchange.upgrade.bind(exchange);
       exchange.upgrade = () => {

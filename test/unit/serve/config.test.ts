@@ -14,6 +14,7 @@ test('defaults stand alone', () => {
     lifespan: 'auto',
     bind: '127.0.0.1:8000',
     server: 'auto',
+    engine: 'own',
     queue: 2048,
     maxBody: 2 ** 30,
     grace: 10_000,

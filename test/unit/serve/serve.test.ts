@@ -7,8 +7,9 @@ import { expect, test } from 'vitest';
 import type { AsyncApp } from '../../../src/async/interface.ts';
 import { deferred } from '../../../src/core/deferred.ts';
 import type { Fields, Log } from '../../../src/core/log.ts';
-import { serve } from '../../../src/index.ts';
+import { type ServeOptions, serve } from '../../../src/index.ts';
 import type { SyncApp } from '../../../src/sync/interface.ts';
+import { once } from '../../support/raw-client.ts';
 
 const quiet = { bind: '127.0.0.1:0', accessLog: false } as const;
 const hello = fileURLToPath(new URL('../../e2e/apps/hello-sync.ts', import.meta.url));
@@ -36,6 +37,23 @@ test('a sync function on this loop, an async one too, and over the bridge', asyn
     'asyncApp is an async app (scope, _receive, send); carried by async',
     'syncApp is a sync app (environ, startResponse); carried by async ← sync inline',
   ]);
+});
+
+test.each<[string, SyncApp | AsyncApp | string, ServeOptions]>([
+  ['sync inline', syncApp, {}],
+  ['async', asyncApp, {}],
+  ['async ← sync inline', syncApp, { server: 'async' }],
+  ['sync threads', `${hello}:app`, { threads: 1 }],
+])('engine: node serves %s by node:http, whose parser knows no method "purge"', async (_, app, options) => {
+  for (const [engine, status] of [
+    ['own', 200],
+    ['node', 400],
+  ] as const) {
+    await using served = await serve(app, { ...quiet, logLevel: 'silent', ...options, engine });
+    const url = new URL(served.url);
+    expect((await once(url, ['GET /a HTTP/1.1', 'host: a'])).status).toBe(200);
+    expect((await once(url, ['purge /a HTTP/1.1', 'host: a'])).status).toBe(status);
+  }
 });
 
 test('a reference goes to threads', async () => {

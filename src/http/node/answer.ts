@@ -1,0 +1,233 @@
+// The answer side of one exchange by way of a node:http response: what is held back, checked, and framed by node.
+import type { ServerResponse } from 'node:http';
+
+import { type ByteString, type HeaderList, latin1 } from '../../core/bytes.ts';
+import { GatewayError } from '../../core/errors.ts';
+import { bodiless, reasonOf } from '../../core/status.ts';
+import { type CheckedHead, checkHead, dateLine, encodeInformational, encodeLastChunk } from '../encoder.ts';
+import type { ResponseHead } from '../head.ts';
+
+/** What the request asks of its answer. */
+export interface Asked {
+  readonly headOnly: boolean;
+  readonly oldClient: boolean;
+  readonly wantsKeepAlive: boolean;
+}
+
+/** Pieces up to this size are copied and leave with others of the same turn; larger ones leave at once. */
+const small = 4 * 1024;
+const cap = 64 * 1024;
+
+export class NodeAnswer {
+  readonly #response: ServerResponse;
+  readonly #asked: Asked;
+  readonly #expected: boolean;
+  #head: ResponseHead | null = null;
+  #checked: CheckedHead | null = null;
+  /** Small pieces of the body that wait for the end of this turn. */
+  #held: ByteString = '';
+  /** A large piece that leaves with the end. */
+  #last: Uint8Array | null = null;
+  #sent = 0;
+  #over = false;
+  #framed = false;
+  #scheduled = false;
+  /** Must the connection be closed behind this answer? Asked when the head leaves. */
+  closing = false;
+  /** Only the close of the connection says where its body ends (HTTP/1.0 without a length). */
+  endsWithClose = false;
+
+  /** `expected`: the client asked for 100 Continue. */
+  constructor(response: ServerResponse, asked: Asked, expected: boolean) {
+    this.#response = response;
+    this.#expected = expected;
+    this.#asked = asked;
+    response.on('error', ignore); // a write behind the end of the socket: whoever wrote is told by its promise
+    response.sendDate = false; // ours is in lower case, as all that leaves
+    // RFC 9112 §6.1: no chunks for HTTP/1.0. Node believes in its `TE: chunked`.
+    response.useChunkedEncodingByDefault = !asked.oldClient;
+  }
+
+  get started(): boolean {
+    return this.#head !== null;
+  }
+
+  /** The head has left. */
+  get framed(): boolean {
+    return this.#framed;
+  }
+
+  /** The head has left, or leaves at the end of this turn: nothing takes its place any more. */
+  get headed(): boolean {
+    return this.#framed || this.#scheduled;
+  }
+
+  /** Bytes of the body that the app has given. */
+  get bytes(): number {
+    return this.#sent;
+  }
+
+  get status(): number {
+    return this.#head?.status ?? 0;
+  }
+
+  /** 103: node sends it only with a Link field in it. */
+  inform(headers: HeaderList): void {
+    encodeInformational(103, headers); // refuses what could split
+    const hints: Record<string, string | string[]> = {};
+    for (const [name, value] of headers) hints[name] = [...[hints[name] ?? []].flat(), value];
+    try {
+      this.#response.writeEarlyHints(hints);
+    } catch (error) {
+      throw new GatewayError('CONTRACT', 'Cannot send the hints: node:http wants well-formed Link fields', {
+        cause: error,
+      });
+    }
+  }
+
+  start(head: ResponseHead): void {
+    if (this.headed) throw new GatewayError('CONTRACT', 'Cannot start the answer: its head has left already');
+    if (this.#sent > 0) throw new GatewayError('CONTRACT', 'Cannot start the answer: its body has begun');
+    this.#checked = checkHead(head);
+    this.#head = head;
+  }
+
+  /** Forgets a head that has not left, so that another can take its place. */
+  reset(): void {
+    if (this.headed) return;
+    this.#head = null;
+    this.#checked = null;
+    this.#held = '';
+    this.#last = null;
+    this.#sent = 0;
+  }
+
+  /** Takes a piece that end() follows at once. */
+  hold(chunk: Uint8Array): void {
+    this.#begun();
+    this.#count(chunk.length);
+    if (!this.#hasBody()) return;
+    if (chunk.length > small) this.#last = chunk;
+    else this.#held += latin1(chunk);
+  }
+
+  write(chunk: Uint8Array): void {
+    this.#begun();
+    this.#count(chunk.length);
+    if (chunk.length === 0 || !this.#hasBody()) return this.#schedule();
+    if (chunk.length > small) {
+      this.#leave();
+      this.#response.write(chunk);
+      return;
+    }
+    this.#held += latin1(chunk);
+    if (this.#held.length >= cap) this.flush();
+    else this.#schedule();
+  }
+
+  /** Completes it. Throws where the body is shorter than the app's Content-Length: then it must be cut. */
+  end(trailers: HeaderList = []): void {
+    const { length } = this.#begun();
+    if (length !== null && !this.#asked.headOnly && this.#sent < length) {
+      this.#leave();
+      throw new GatewayError(
+        'CONTRACT',
+        `Cannot end the answer: its Content-Length is ${length}, its body has ${this.#sent} bytes`,
+      );
+    }
+    encodeLastChunk(trailers); // refuses what belongs into the head, or could split
+    this.#leaveHead(true, trailers.length > 0);
+    this.#over = true;
+    if (trailers.length > 0 && this.#response.chunkedEncoding)
+      this.#response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
+    const last = this.#last;
+    if (last && this.#held !== '') this.#response.write(this.#held, 'latin1');
+    if (last) this.#response.end(last);
+    else if (this.#held !== '') this.#response.end(this.#held, 'latin1');
+    else this.#response.end();
+  }
+
+  /** Sends what waits, and what node has corked until the end of the turn. */
+  flush(): void {
+    if (this.#checked && !this.#over && (this.#held !== '' || !this.#framed)) this.#leave();
+    this.#scheduled = false;
+    const { socket } = this.#response;
+    while (socket && socket.writableCorked > 0) socket.uncork();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // By way of a microtask: a tick that is asked for outside of one would run before the app's next step.
+    queueMicrotask(() => process.nextTick(flushAnswer, this));
+  }
+
+  /** Hands over the head and what is held. */
+  #leave(): void {
+    this.#leaveHead(false, false);
+    if (this.#held === '') this.#response.flushHeaders();
+    else this.#response.write(this.#held, 'latin1');
+    this.#held = '';
+  }
+
+  #begun(): CheckedHead {
+    if (!this.#checked) throw new GatewayError('CONTRACT', 'Cannot send a body: the answer has not started');
+    if (this.#over) throw new GatewayError('CONTRACT', 'Cannot send a body: the answer is complete');
+    return this.#checked;
+  }
+
+  #hasBody(): boolean {
+    return !this.#asked.headOnly && !bodiless(this.status);
+  }
+
+  #count(bytes: number): void {
+    const length = this.#checked?.length ?? null;
+    if (length !== null && this.#sent + bytes > length) {
+      throw new GatewayError(
+        'CONTRACT',
+        `Cannot send ${this.#sent + bytes} bytes: the Content-Length is ${length}`,
+      );
+    }
+    this.#sent += bytes;
+  }
+
+  /** Gives node the head, which leaves with the first bytes of the body. `whole`: all of the body is known. */
+  #leaveHead(whole: boolean, trailed: boolean): void {
+    const head = this.#head;
+    if (this.#framed || !head) return;
+    this.#framed = true;
+    const { status, reason } = head;
+    const fields: string[] = [];
+    for (const [name, value] of head.headers) {
+      if (status === 204 && name.toLowerCase() === 'content-length') continue; // RFC 9110 §8.6: a 204 has none
+      fields.push(name, value);
+    }
+    if (this.#checked?.dated === false) fields.push('date', dateLine().slice('date: '.length, -2));
+    const { oldClient, wantsKeepAlive } = this.#asked;
+    if (this.#hasBody() && this.#checked?.length === null) {
+      if (whole && !trailed) fields.push('content-length', String(this.#sent));
+      else if (oldClient) this.endsWithClose = true;
+      else fields.push('transfer-encoding', 'chunked');
+    }
+    if (!wantsKeepAlive || this.endsWithClose) this.closing = true;
+    if (this.closing) fields.push('connection', 'close');
+    // Node closes behind an answer before which it has sent no 100 that was asked for, unless it is told not to.
+    else if (oldClient || this.#expected) fields.push('connection', 'keep-alive');
+    else this.#response.removeHeader('connection'); // HTTP/1.1 keeps it anyway: node need not say so
+    try {
+      this.#response.writeHead(status, reason ?? reasonOf(status), fields);
+    } catch (error) {
+      this.#framed = false;
+      const why = error instanceof Error ? error.message : '';
+      throw new GatewayError('CONTRACT', `Cannot send the head: node:http refuses it: ${why}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+function flushAnswer(answer: NodeAnswer): void {
+  answer.flush();
+}
+
+function ignore(): void {}

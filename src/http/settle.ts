@@ -1,0 +1,30 @@
+// What becomes of an exchange when its handler is done with it, or fails.
+import { asGateway, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { Exchange } from './exchange.ts';
+
+/** An exchange that its engine can still answer by itself. */
+export interface Settled extends Pick<Exchange, 'id' | 'head' | 'headed' | 'abort'> {
+  /** Answered, lost or given away: nothing of it reaches the socket any more. */
+  readonly over: boolean;
+  /** Answers with what the engine has to say, in place of a head that has not left. */
+  refuse(status: number, message: string): void;
+}
+
+/** Answers or cuts whatever the handler left open, as Handler says; `error` is what it rejected with. */
+export function settle(turn: Settled, error: Error | null, log: Log): void {
+  const harmless = error === null || error instanceof Disconnected || error instanceof HttpError;
+  if (!harmless)
+    report(turn, error, log, turn.over ? 'The handler failed after its answer' : 'The handler failed');
+  if (turn.over) return;
+  if (error === null) report(turn, null, log, 'The handler ended before its answer was complete');
+  if (turn.headed || error instanceof Disconnected)
+    return turn.abort(asGateway(error ?? new GatewayError('CONTRACT', 'The answer is not complete')));
+  const status = error instanceof HttpError ? error.status : 500;
+  turn.refuse(status, error?.message ?? '');
+}
+
+function report({ id, head }: Settled, error: Error | null, log: Log, message: string): void {
+  const { method, target } = head;
+  log.error(message, { id, method, target, ...(error && { error }) });
+}
