@@ -22,7 +22,7 @@ const mayImport: Record<string, readonly string[]> = {
   'src/sync/kit': ['src/sync/interface.ts', 'src/core'],
   'src/async': ['src/http', 'src/core'],
   'src/async/kit': ['src/async/interface.ts', 'src/core'],
-  'src/bridge': ['src/sync', 'src/async', 'src/core'],
+  'src/bridge': ['src/sync', 'src/async', 'src/core', 'src/bridge/node.ts'],
   'src/bridge/node.ts': ['src/bridge', 'src/sync', 'src/async', 'src/core', 'src/http/node.ts'],
   'src/migrate': ['src/bridge', 'src/core'],
   'src/serve': [
