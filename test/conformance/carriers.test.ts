@@ -4,13 +4,18 @@ import { expect, test } from 'vitest';
 import { type Can, carriers } from './matrix.ts';
 
 test('the carriers are those of the house', () => {
-  expect(carriers.map(({ name }) => name)).toEqual([
+  expect(carriers.map(({ title }) => title)).toEqual([
     'sync inline',
     'sync threads',
     'async',
     'async ← sync inline',
     'async ← sync threads',
     'sync threads ← async',
+    'sync inline (node)',
+    'sync threads (node)',
+    'async (node)',
+    'async ← sync threads (node)',
+    'sync threads ← async (node)',
   ]);
 });
 

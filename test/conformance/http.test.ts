@@ -67,10 +67,16 @@ area('http', () => {
     }
   });
 
-  conformance('http', 'reflect', '[A-21] a method is upper case', async (context) => {
-    const it = await seen(context, 'purge / HTTP/1.1', host);
-    context.expect(it['method']).toBe('PURGE');
-  });
+  conformance(
+    'http',
+    'reflect',
+    '[A-21] a method is upper case',
+    async (context) => {
+      const it = await seen(context, 'purge / HTTP/1.1', host);
+      context.expect(it['method']).toBe('PURGE');
+    },
+    { notOnNode: 'its parser knows a list of methods, in upper case' },
+  );
 
   conformance(
     'http',

@@ -6,6 +6,7 @@ import { asyncSource } from '../../src/bridge/carry.ts';
 import { LoopThread } from '../../src/bridge/loop/loop.ts';
 import { syncToAsync } from '../../src/bridge/sync-to-async.ts';
 import { parseRef } from '../../src/core/load.ts';
+import type { Engine } from '../../src/http/engine.ts';
 import type { Limits } from '../../src/http/limits.ts';
 import { SyncServer, type SyncServerOptions } from '../../src/sync/server.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -32,6 +33,7 @@ export interface StartOptions {
   shutdownTimeout?: number;
   grace?: number;
   limits?: Partial<Limits>;
+  engine?: Engine;
 }
 
 export interface Started extends AsyncDisposable {
@@ -56,6 +58,9 @@ export type CarrierName =
 /** Server first, then what it carries. */
 export interface Carrier {
   readonly name: CarrierName;
+  readonly engine: 'own' | 'node';
+  /** Its name, and its engine where that is not our own: `async (node)`. */
+  readonly title: string;
   /** The contract that its apps speak. */
   readonly kind: 'sync' | 'async';
   readonly can: ReadonlySet<Can>;
@@ -88,7 +93,7 @@ const gapsOfInline: Gaps = {
 };
 const gapsOfThreads: Gaps = { websocket: noSocket, lifespan: noLifespan };
 
-export const carriers: readonly Carrier[] = [
+const own: readonly Carrier[] = [
   carrier('sync inline', 'sync', gapsOfInline, (options, log) => {
     return new SyncServer(all.sync, syncOptions(options, log));
   }),
@@ -136,8 +141,23 @@ export const carriers: readonly Carrier[] = [
   }),
 ];
 
+/** The same on node:http; `async ← sync inline` has nothing of its own there. */
+export const carriers: readonly Carrier[] = [
+  ...own,
+  ...own.filter(({ name }) => name !== 'async ← sync inline').map(overNode),
+];
+
+function overNode(each: Carrier): Carrier {
+  return {
+    ...each,
+    engine: 'node',
+    title: `${each.name} (node)`,
+    start: (options) => each.start({ ...options, engine: 'node' }),
+  };
+}
+
 export function carrierOf(name: CarrierName): Carrier {
-  const found = carriers.find((each) => each.name === name);
+  const found = own.find((each) => each.name === name);
   if (!found) throw new Error(`There is no carrier "${name}"`);
   return found;
 }
@@ -154,7 +174,15 @@ function carrier(
   make: (options: StartOptions, log: Recorder) => Server,
 ): Carrier {
   const can = new Set(everything.filter((each) => !gaps[each]));
-  return { name, kind, gaps, can, start: async (options = {}) => await start(make, options) };
+  return {
+    name,
+    engine: 'own',
+    title: name,
+    kind,
+    gaps,
+    can,
+    start: async (options = {}) => await start(make, options),
+  };
 }
 
 async function start(
@@ -175,14 +203,20 @@ async function start(
   }
 }
 
-function syncOptions({ grace, limits }: StartOptions, log: Recorder): SyncServerOptions {
-  return { log, ...(grace !== undefined && { grace }), ...(limits !== undefined && { limits }) };
+function syncOptions({ grace, limits, engine }: StartOptions, log: Recorder): SyncServerOptions {
+  return {
+    log,
+    ...(grace !== undefined && { grace }),
+    ...(limits !== undefined && { limits }),
+    ...(engine !== undefined && { engine }),
+  };
 }
 
 function asyncOptions(options: StartOptions, log: Recorder): AsyncServerOptions {
-  const { grace, limits, lifespan, startupTimeout, shutdownTimeout } = options;
+  const { grace, limits, engine, lifespan, startupTimeout, shutdownTimeout } = options;
   return {
     log,
+    ...(engine !== undefined && { engine }),
     ...(grace !== undefined && { grace }),
     ...(limits !== undefined && { limits }),
     ...(lifespan !== undefined && { lifespan }),
@@ -212,6 +246,8 @@ export interface Context {
 export interface CaseOptions {
   /** Carriers that have what is needed and still differ, with the reason. */
   except?: Partial<Record<CarrierName, string>>;
+  /** Why it does not hold on node:http. */
+  notOnNode?: string;
   /** Milliseconds; 15 000 by default. */
   timeout?: number;
   /** Doesn't need the area's own server. */
@@ -241,7 +277,7 @@ export function area(name: string, define: () => void): void {
   for (const each of carriers) {
     const mine = cases.filter((one) => runsOn(one, each));
     if (mine.length === 0) continue;
-    describe(each.name, () => {
+    describe(each.title, () => {
       describe(name, () => {
         register(each, mine);
       });
@@ -265,7 +301,8 @@ export function conformance(
   collected.push({ needs: typeof needs === 'string' ? [needs] : needs, app, title, run, ...options });
 }
 
-function runsOn({ needs, title, except }: Case, on: Carrier): boolean {
+function runsOn({ needs, title, except, notOnNode }: Case, on: Carrier): boolean {
+  if (on.engine === 'node' && notOnNode !== undefined) return false;
   return (
     titleOn(title, on) !== null && needs.every((each) => on.can.has(each)) && except?.[on.name] === undefined
   );
