@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { ByteString } from '../core/bytes.ts';
-import { asError, asGateway, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
+import { asError, asGateway, Disconnected, HttpError } from '../core/errors.ts';
 import { publish, traced } from '../core/trace.ts';
 import type { Answer } from './answer.ts';
 import type { Deadlined } from './deadlines.ts';
@@ -14,6 +14,7 @@ import type { Correction, House } from './house.ts';
 import { Outflow } from './outflow.ts';
 import { Pace } from './pace.ts';
 import { Parser } from './parser.ts';
+import { settle } from './settle.ts';
 import { releaseSlab, type Slab } from './slab.ts';
 import { Turn, type Wire } from './turn.ts';
 
@@ -310,33 +311,15 @@ export class Connection implements Wire, Deadlined {
     } catch (error) {
       served = Promise.reject(error);
     }
+    const { log } = this.#house;
     served.then(
-      () => this.#settle(turn, null),
-      (error: unknown) => this.#settle(turn, asError(error)),
+      () => settle(turn, null, log),
+      (error: unknown) => settle(turn, asError(error), log),
     );
   }
 
   #corrected({ event, origin }: ReturnType<Correction>): Turn {
     return new Turn(this, event, origin);
-  }
-
-  /** The handler is done: whatever it left open is answered or cut here. */
-  #settle(turn: Turn, error: Error | null): void {
-    const harmless = error === null || error instanceof Disconnected || error instanceof HttpError;
-    if (!harmless)
-      this.#report(turn, error, turn.over ? 'The handler failed after its answer' : 'The handler failed');
-    if (error === null && turn.broken) this.#report(turn, turn.broken, 'The answer was cut');
-    if (turn.over) return;
-    if (error === null) this.#report(turn, null, 'The handler ended before its answer was complete');
-    if (turn.headed || error instanceof Disconnected)
-      return turn.abort(asGateway(error ?? new GatewayError('CONTRACT', 'The answer is not complete')));
-    const status = error instanceof HttpError ? error.status : 500;
-    turn.refuse(status, error?.message ?? '');
-  }
-
-  #report(turn: Turn, error: Error | null, message: string): void {
-    const { method, target } = turn.head;
-    this.#house.log.error(message, { id: turn.id, method, target, ...(error && { error }) });
   }
 
   /** Answers a request that nobody will see, and closes. */

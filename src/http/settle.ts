@@ -7,6 +7,8 @@ import type { Exchange } from './exchange.ts';
 export interface Settled extends Pick<Exchange, 'id' | 'head' | 'headed' | 'abort'> {
   /** Answered, lost or given away: nothing of it reaches the socket any more. */
   readonly over: boolean;
+  /** Why its answer was cut, where the app is to blame. */
+  readonly broken: GatewayError | null;
   /** Answers with what the engine has to say, in place of a head that has not left. */
   refuse(status: number, message: string): void;
 }
@@ -16,6 +18,7 @@ export function settle(turn: Settled, error: Error | null, log: Log): void {
   const harmless = error === null || error instanceof Disconnected || error instanceof HttpError;
   if (!harmless)
     report(turn, error, log, turn.over ? 'The handler failed after its answer' : 'The handler failed');
+  if (error === null && turn.broken) report(turn, turn.broken, log, 'The answer was cut');
   if (turn.over) return;
   if (error === null) report(turn, null, log, 'The handler ended before its answer was complete');
   if (turn.headed || error instanceof Disconnected)

@@ -15,12 +15,10 @@ const refusedByNode: Readonly<Record<string, string>> = {
   'method-lower-case': 'its parser knows a list of methods',
   'method-one-letter': 'its parser knows a list of methods',
   'method-like-connect': 'its parser knows a list of methods',
-  'chunked-value-whitespace': 'it takes no tab around "chunked"',
 };
 
 /** Good requests that some versions of Node refuse, or do not keep the connection after. */
 const byVersion: Readonly<Record<string, string>> = {
-  'content-length-spaces': 'up to 22 it takes no tab around a Content-Length',
   'upgrade-unknown': 'up to 24.8 it stops reading at an upgrade: answered, then closed',
 };
 
@@ -34,6 +32,10 @@ const takenByNode: Readonly<Record<string, string>> = {
   rtsp: 'it takes RTSP/1.0 and ICE/1.0 for HTTP/1.0',
   'chunk-ext-too-long': 'its limit of chunk extensions is its own: 16 KiB',
   'chunk-ext-too-long-in-sum': 'its limit of chunk extensions is its own: 16 KiB',
+  'chunk-ext-empty-first': 'it takes extensions without a name, or without a value',
+  'chunk-ext-no-name': 'it takes extensions without a name, or without a value',
+  'chunk-ext-no-value': 'it takes extensions without a name, or without a value',
+  'chunk-ext-quote-inside': 'it takes a quote within a value',
   'chunk-size-13-digits-zeros': 'it takes any number of zeros before a chunk size',
   'chunk-size-zeros-without-end': 'it takes any number of zeros before a chunk size',
 };

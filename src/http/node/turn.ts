@@ -52,6 +52,8 @@ export class NodeTurn implements Exchange {
   readonly id: string = `${prefix}-${(++count).toString(36)}`;
   /** Set while the body's end is taken. */
   trailers: HeaderList = [];
+  /** Why the answer was cut, where its app is to blame. */
+  broken: GatewayError | null = null;
   readonly #wire: NodeWire;
   readonly #origin: Origin;
   readonly #response: ServerResponse;
@@ -265,7 +267,10 @@ export class NodeTurn implements Exchange {
       this.#decide(true);
       this.#answer.end(trailers);
     } catch (error) {
-      if (this.headed) this.abort(asGateway(error));
+      if (this.headed) {
+        this.broken = asGateway(error);
+        this.abort(this.broken);
+      }
       return Promise.reject(error);
     }
     this.#finish('done');
