@@ -16,6 +16,7 @@ import { Pace } from './pace.ts';
 import { Parser } from './parser.ts';
 import { settle } from './settle.ts';
 import { releaseSlab, type Slab } from './slab.ts';
+import { tap, untap } from './tap.ts';
 import { Turn, type Wire } from './turn.ts';
 
 export class Connection implements Wire, Deadlined {
@@ -49,6 +50,7 @@ export class Connection implements Wire, Deadlined {
     this.deadline = performance.now() + house.limits.headTimeout;
     house.deadlines.add(this);
     socket.on('data', this.#onData);
+    tap(socket, this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
@@ -153,6 +155,7 @@ export class Connection implements Wire, Deadlined {
     this.#phase = 'closed';
     this.deadline = Number.POSITIVE_INFINITY;
     socket.off('data', this.#onData);
+    untap(socket);
     socket.off('end', this.#onEnd);
     socket.off('error', this.#onError);
     socket.off('close', this.#onClose);
