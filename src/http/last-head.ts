@@ -39,7 +39,7 @@ export class LastHead {
     const octets = this.#octets;
     const event = this.#event;
     if (!octets || !event || end - at < octets.length) return null;
-    if (octets.compare(bytes, at, at + octets.length) !== 0) return null;
+    if (!same(octets, 0, bytes, at)) return null;
     this.#misses = 0;
     const { length, keepAlive, expectsContinue } = event;
     const { method, target, version } = event.head;
@@ -52,7 +52,7 @@ export class LastHead {
     const octets = this.#octets;
     const size = this.fieldsLength;
     if (!octets || end - at < size) return null;
-    if (octets.compare(bytes, at, at + size, this.#line) !== 0) return null;
+    if (!same(octets, this.#line, bytes, at)) return null;
     this.#misses = 0;
     return this.#framing;
   }
@@ -80,6 +80,16 @@ export class LastHead {
     this.#headers = event.head.headers.map(copyOf);
     this.#framing = { ...framing };
   }
+}
+
+/** Does what stands in `bytes` from `at` on begin with the octets from `from` on? A call into C++ costs 0.08 µs. */
+function same(octets: Buffer, from: number, bytes: Buffer, at: number): boolean {
+  const size = octets.length - from;
+  if (size > 64) return octets.compare(bytes, at, at + size, from) === 0;
+  for (let index = 0; index < size; index += 1) {
+    if (octets[from + index] !== bytes[at + index]) return false;
+  }
+  return true;
 }
 
 function copyOf(header: Header): Header {
