@@ -17,6 +17,50 @@ export interface FramingFields {
   expect: ByteString | null;
 }
 
+/** None gathered yet. */
+export function noFraming(): FramingFields {
+  return {
+    hosts: 0,
+    host: '',
+    lengths: 0,
+    length: '',
+    codings: 0,
+    coding: '',
+    connection: null,
+    expect: null,
+  };
+}
+
+/** As noFraming(), for the next head. */
+export function clear(fields: FramingFields): void {
+  fields.hosts = 0;
+  fields.host = '';
+  fields.lengths = 0;
+  fields.length = '';
+  fields.codings = 0;
+  fields.coding = '';
+  fields.connection = null;
+  fields.expect = null;
+}
+
+/** Gathers a field, where it is one of those that decide; its name is in lower case. */
+export function note(fields: FramingFields, name: string, value: ByteString): void {
+  if (name === 'host') {
+    fields.hosts += 1;
+    fields.host = value;
+  } else if (name === 'content-length') {
+    fields.lengths += 1;
+    fields.length = value;
+  } else if (name === 'transfer-encoding') {
+    fields.codings += 1;
+    fields.coding = value;
+  } else if (name === 'connection') {
+    fields.connection = fields.connection === null ? value : `${fields.connection},${value}`;
+  } else if (name === 'expect') {
+    fields.expect = fields.expect === null ? value : `${fields.expect},${value}`;
+  }
+}
+
 /** Decides, or refuses: every doubt about where a message ends is an error (RFC 9112 §6.3, §11.2). */
 export function frame(head: RequestHead, fields: FramingFields, maxBody: number): HeadEvent {
   const { version } = head;

@@ -3,7 +3,7 @@ import type { ByteString, Header } from '../core/bytes.ts';
 import { HttpError } from '../core/errors.ts';
 import type { HeadEvent } from './events.ts';
 import { type FieldName, nameOf } from './field-name.ts';
-import { type FramingFields, frame } from './framing.ts';
+import { clear, type FramingFields, frame, noFraming, note } from './framing.ts';
 import { isHost, nameOctets, targetOctets, tokenOctets, valueOctets } from './grammar.ts';
 import { ParsedHead, type Version } from './head.ts';
 import type { LastHead } from './last-head.ts';
@@ -15,16 +15,7 @@ const line = { method: 0, target: 0, version: 0, head: 0 };
 /** The fields of the head that is parsed: their names, and where their values begin and end. The same arrays for each. */
 const names: FieldName[] = [];
 const values: number[] = [];
-const framing: FramingFields = {
-  hosts: 0,
-  host: '',
-  lengths: 0,
-  length: '',
-  codings: 0,
-  coding: '',
-  connection: null,
-  expect: null,
-};
+const framing = noFraming();
 
 /** Where the head that was parsed last ends, behind its empty line. */
 export function headEnd(): number {
@@ -203,39 +194,11 @@ export function checkTarget(method: string, target: ByteString, fields: FramingF
   }
 }
 
-function clear(fields: FramingFields): void {
-  fields.hosts = 0;
-  fields.host = '';
-  fields.lengths = 0;
-  fields.length = '';
-  fields.codings = 0;
-  fields.coding = '';
-  fields.connection = null;
-  fields.expect = null;
-}
-
 /** A blank as any other (RFC 9110 §5.6.3), but some parsers take it for a part of the value: no framing field has one. */
 function tabBehind(text: ByteString, valueEnd: number): boolean {
   let at = valueEnd;
   while (text.charCodeAt(at) === 32) at += 1;
   return text.charCodeAt(at) === 9;
-}
-
-function note(fields: FramingFields, name: string, value: ByteString): void {
-  if (name === 'host') {
-    fields.hosts += 1;
-    fields.host = value;
-  } else if (name === 'content-length') {
-    fields.lengths += 1;
-    fields.length = value;
-  } else if (name === 'transfer-encoding') {
-    fields.codings += 1;
-    fields.coding = value;
-  } else if (name === 'connection') {
-    fields.connection = fields.connection === null ? value : `${fields.connection},${value}`;
-  } else if (name === 'expect') {
-    fields.expect = fields.expect === null ? value : `${fields.expect},${value}`;
-  }
 }
 
 /** Not complete: fine below the limits; beyond them 414 where not even the request line ended, else 431. */

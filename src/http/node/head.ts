@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ByteString, Header, HeaderList } from '../../core/bytes.ts';
 import { HttpError } from '../../core/errors.ts';
 import type { HeadEvent } from '../events.ts';
-import { type FramingFields, frame } from '../framing.ts';
+import { frame, noFraming, note } from '../framing.ts';
 import { isFieldValue, lowerName } from '../grammar.ts';
 import { ParsedHead, type Version } from '../head.ts';
 import { checkTarget } from '../head-parser.ts';
@@ -25,7 +25,8 @@ export function readHead(request: IncomingMessage, target: ByteString, limits: L
     throw new HttpError(400, 'Cannot read the head: its target has an octet that belongs in none');
   const version = versionOf(request);
   const head = new ParsedHead(method, target, version, listOf(rawHeaders, limits));
-  const fields = framingFields(head.headers);
+  const fields = noFraming();
+  for (const [name, value] of head.headers) note(fields, name, value);
   checkTarget(method, target, fields);
   return frame(head, fields, limits.maxBody);
 }
@@ -45,34 +46,4 @@ function listOf(raw: readonly string[], { underscores }: Limits): HeaderList {
     if (keeps(name, underscores)) headers.push([name, value]);
   }
   return headers;
-}
-
-function framingFields(headers: HeaderList): FramingFields {
-  const fields: FramingFields = {
-    hosts: 0,
-    host: '',
-    lengths: 0,
-    length: '',
-    codings: 0,
-    coding: '',
-    connection: null,
-    expect: null,
-  };
-  for (const [name, value] of headers) {
-    if (name === 'host') {
-      fields.hosts += 1;
-      fields.host = value;
-    } else if (name === 'content-length') {
-      fields.lengths += 1;
-      fields.length = value;
-    } else if (name === 'transfer-encoding') {
-      fields.codings += 1;
-      fields.coding = value;
-    } else if (name === 'connection') {
-      fields.connection = fields.connection === null ? value : `${fields.connection},${value}`;
-    } else if (name === 'expect') {
-      fields.expect = fields.expect === null ? value : `${fields.expect},${value}`;
-    }
-  }
-  return fields;
 }
