@@ -1,11 +1,12 @@
 // The answer side of one exchange: what is held back, how it is framed, and when it leaves.
 import { type ByteString, type HeaderList, latin1 } from '../core/bytes.ts';
-import { GatewayError } from '../core/errors.ts';
 import { bodiless } from '../core/status.ts';
+import { type AnswerSide, cannotSend, cannotStart, flushLater, tooLong, tooShort } from './answer-side.ts';
 import {
   type CheckedHead,
   checkHead,
   encodeChunkSize,
+  encodeInformational,
   encodeLastChunk,
   endOfHead,
   plainHead,
@@ -22,8 +23,6 @@ export interface Outlet {
   emitBytes(before: ByteString, bytes: Uint8Array, after: ByteString): void;
   /** The same with a slab, which is released when it has left. */
   emitSlab(before: ByteString, slab: Slab, after: ByteString): void;
-  /** Calls `answer.flush()` once this turn of the loop is over. */
-  later(answer: Answer): void;
 }
 
 /** Pieces up to this size are copied and leave with others of the same turn; larger ones leave at once. */
@@ -33,7 +32,7 @@ const none: HeaderList = [];
 
 type Framing = 'none' | 'length' | 'chunked' | 'close';
 
-export class Answer {
+export class Answer implements AnswerSide {
   readonly #outlet: Outlet;
   /** What the request asks of its answer: no body (HEAD), no chunks (HTTP/1.0), another one behind it. */
   readonly #headOnly: boolean;
@@ -85,9 +84,12 @@ export class Answer {
     return this.#head?.status ?? 0;
   }
 
+  inform(status: 103, headers: HeaderList): void {
+    this.#outlet.emitText(encodeInformational(status, headers));
+  }
+
   start(head: ResponseHead): void {
-    if (this.headed) throw new GatewayError('CONTRACT', 'Cannot start the answer: its head has left already');
-    if (this.#sent > 0) throw new GatewayError('CONTRACT', 'Cannot start the answer: its body has begun');
+    if (this.headed || this.#sent > 0) throw cannotStart(this.headed);
     const checked = checkHead(head);
     this.#head = checked;
     this.#declared = checked.length;
@@ -134,10 +136,7 @@ export class Answer {
     this.#begun();
     if (this.#declared !== null && !this.#headOnly && this.#sent < this.#declared) {
       this.#leave(null, false, none);
-      throw new GatewayError(
-        'CONTRACT',
-        `Cannot end the answer: its Content-Length is ${this.#declared}, its body has ${this.#sent} bytes`,
-      );
+      throw tooShort(this.#sent, this.#declared);
     }
     if (trailers.length === 0) this.measure(this.#sent);
     this.#over = true;
@@ -159,25 +158,21 @@ export class Answer {
   }
 
   #begun(): CheckedHead {
-    if (!this.#head) throw new GatewayError('CONTRACT', 'Cannot send a body: the answer has not started');
-    if (this.#over) throw new GatewayError('CONTRACT', 'Cannot send a body: the answer is complete');
+    if (!this.#head) throw cannotSend(false);
+    if (this.#over) throw cannotSend(true);
     return this.#head;
   }
 
   #count(bytes: number): void {
-    if (this.#declared !== null && this.#sent + bytes > this.#declared) {
-      throw new GatewayError(
-        'CONTRACT',
-        `Cannot send ${this.#sent + bytes} bytes: the Content-Length is ${this.#declared}`,
-      );
-    }
+    if (this.#declared !== null && this.#sent + bytes > this.#declared)
+      throw tooLong(this.#sent + bytes, this.#declared);
     this.#sent += bytes;
   }
 
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#outlet.later(this);
+    flushLater(this);
   }
 
   /** Hands over head, held pieces, one large piece and the end, as far as each is due. */

@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { ByteString } from '../core/bytes.ts';
-import { asError, asGateway, Disconnected, HttpError } from '../core/errors.ts';
-import { publish, traced } from '../core/trace.ts';
-import type { Answer } from './answer.ts';
+import { asError, Disconnected, HttpError } from '../core/errors.ts';
+import { Answer, type Outlet } from './answer.ts';
+import type { AnswerSide } from './answer-side.ts';
 import type { Deadlined } from './deadlines.ts';
-import { encodeRefusal } from './encoder.ts';
+import { encodeInformational, encodeRefusal } from './encoder.ts';
 import type { HeadEvent, ParserEvent } from './events.ts';
 import type { Origin } from './exchange.ts';
 import type { Correction, House } from './house.ts';
@@ -19,7 +19,7 @@ import { releaseSlab, type Slab } from './slab.ts';
 import { tap, untap } from './tap.ts';
 import { Turn, type Wire } from './turn.ts';
 
-export class Connection implements Wire, Deadlined {
+export class Connection implements Wire, Outlet, Deadlined {
   readonly origin: Origin;
   deadline: number;
   readonly #socket: Socket;
@@ -57,10 +57,6 @@ export class Connection implements Wire, Deadlined {
     socket.on('drain', this.#onDrain);
   }
 
-  get buffered(): number {
-    return this.#parser.buffered;
-  }
-
   /** Closes an idle connection now, and a busy one behind its answer. */
   drain(): void {
     if (this.#turn || this.#phase !== 'open') return;
@@ -77,16 +73,18 @@ export class Connection implements Wire, Deadlined {
 
   /* ── what a turn asks for (Wire) ── */
 
+  answerTo({ head, keepAlive }: HeadEvent): AnswerSide {
+    return new Answer(this, head.method === 'HEAD', head.version === '1.0', keepAlive);
+  }
+
   take(): ParserEvent | null {
-    let event: ParserEvent | null;
-    try {
-      event = this.#parser.next();
-    } catch (error) {
-      this.#turn?.spoil(asGateway(error));
-      throw error;
-    }
+    const event = this.#parser.next();
     if (this.#paused && this.#parser.buffered <= this.#house.limits.maxBuffered / 2) this.#resume();
     return event;
+  }
+
+  sayContinue({ headed }: Turn): void {
+    if (!headed && this.#parser.buffered === 0) this.emitText(encodeInformational(100, []));
   }
 
   waiting(reader: boolean): void {
@@ -109,24 +107,6 @@ export class Connection implements Wire, Deadlined {
     return maxRequests > 0 && this.#requests >= maxRequests;
   }
 
-  emitText(text: ByteString): void {
-    if (this.#phase === 'open') this.#out.text(text, this.#parser.buffered > 0); // more requests wait behind this one
-  }
-
-  emitBytes(before: ByteString, bytes: Uint8Array, after: ByteString): void {
-    if (this.#phase === 'open') this.#out.bytes(before, bytes, after);
-  }
-
-  emitSlab(before: ByteString, slab: Slab, after: ByteString): void {
-    if (this.#phase === 'open') this.#out.slab(before, slab, after);
-    else releaseSlab(slab);
-  }
-
-  later(answer: Answer): void {
-    // By way of a microtask: a tick that is asked for outside of one would run before the app's next step.
-    queueMicrotask(() => process.nextTick(flushAnswer, answer));
-  }
-
   answered(turn: Turn): void {
     if (this.#turn !== turn) return;
     this.#turn = null;
@@ -139,13 +119,13 @@ export class Connection implements Wire, Deadlined {
     this.#advance();
   }
 
-  cut(turn: Turn, reset: boolean): void {
+  cut(turn: Turn, headed: boolean): void {
     if (this.#turn === turn) this.#turn = null;
     this.#out.flush();
     this.#phase = 'closed';
     this.#out.closed();
     // A FIN would end a body that is framed by the close of the connection: only a reset says that it is broken.
-    if (reset && turn.closing) this.#socket.resetAndDestroy();
+    if (headed && turn.closing) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }
 
@@ -164,6 +144,21 @@ export class Connection implements Wire, Deadlined {
     this.#house.deadlines.delete(this);
     this.#house.left(this);
     return { socket, rest: this.#parser.rest() };
+  }
+
+  /* ── what an answer sends (Outlet) ── */
+
+  emitText(text: ByteString): void {
+    if (this.#phase === 'open') this.#out.text(text, this.#parser.buffered > 0); // more requests wait behind this one
+  }
+
+  emitBytes(before: ByteString, bytes: Uint8Array, after: ByteString): void {
+    if (this.#phase === 'open') this.#out.bytes(before, bytes, after);
+  }
+
+  emitSlab(before: ByteString, slab: Slab, after: ByteString): void {
+    if (this.#phase === 'open') this.#out.slab(before, slab, after);
+    else releaseSlab(slab);
   }
 
   /* ── what the socket says ── */
@@ -307,7 +302,6 @@ export class Connection implements Wire, Deadlined {
     this.#requests += 1;
     this.#pace.reset();
     this.deadline = Number.POSITIVE_INFINITY;
-    if (traced()) this.#traceRequest(turn);
     let served: Promise<void>;
     try {
       served = this.#house.handler(turn);
@@ -357,24 +351,4 @@ export class Connection implements Wire, Deadlined {
     this.#paused = false;
     this.#socket.resume();
   }
-
-  #traceRequest(turn: Turn): void {
-    const { method, target, version } = turn.head;
-    const { client: peer } = turn;
-    const client = peer ? `${peer[0]}:${peer[1]}` : '-';
-    publish({
-      at: performance.now(),
-      id: turn.id,
-      lane: 'loop',
-      kind: 'request',
-      method,
-      target,
-      version,
-      client,
-    });
-  }
-}
-
-function flushAnswer(answer: Answer): void {
-  answer.flush();
 }

@@ -1,30 +1,36 @@
-// A request's turn on an HTTP/1 connection: the Exchange that the engine hands up.
+// A request's turn on an HTTP/1 connection, whoever parses and frames: the Exchange that both engines hand up.
 import type { Duplex } from 'node:stream';
 
 import { fromLatin1, type HeaderList, noBytes } from '../core/bytes.ts';
 import { type Deferred, deferred, settled } from '../core/deferred.ts';
 import { asGateway, Disconnected, GatewayError } from '../core/errors.ts';
-import { publish, traced } from '../core/trace.ts';
-import { Answer, type Outlet } from './answer.ts';
-import { encodeInformational, refusalBody, refusalHeaders } from './encoder.ts';
+import { traced } from '../core/trace.ts';
+import type { AnswerSide } from './answer-side.ts';
+import { refusalBody, refusalHeaders } from './encoder.ts';
 import type { HeadEvent, ParserEvent } from './events.ts';
 import type { Address, Bound, Exchange, Origin, Piece, TlsInfo } from './exchange.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
+import { traceEnd, traceRequest } from './turn-trace.ts';
 
 /** What a turn needs of its connection. */
-export interface Wire extends Outlet {
+export interface Wire {
+  /** Makes the answer to a request; asked once a turn. */
+  answerTo(event: HeadEvent): AnswerSide;
   /** The next event of the body; null where the client has not sent it yet. Throws HttpError where it is broken. */
   take(): ParserEvent | null;
-  /** Bytes that have come and were not taken. */
-  readonly buffered: number;
+  /** Sends 100 Continue, unless the body or the answer has begun. */
+  sayContinue(turn: Turn): void;
   /** A read waits for the client, or no longer does. */
   waiting(reader: boolean): void;
   /** Resolves when the socket has room; rejects with Disconnected. */
   room(): Promise<void>;
   /** Must the connection close behind this answer, whose unread body may have `left` more bytes (null: unknown)? */
   mustClose(left: number | null): boolean;
+  /** The answer is handed over, all of it. */
   answered(turn: Turn): void;
-  cut(turn: Turn, reset: boolean): void;
+  /** Cuts the connection; `headed`: behind the beginning of an answer, which must not look complete. */
+  cut(turn: Turn, headed: boolean): void;
+  /** Throws GatewayError where the socket is not its own to give. */
   release(turn: Turn): { socket: Duplex; rest: Uint8Array };
 }
 
@@ -45,29 +51,31 @@ export class Turn implements Exchange {
   broken: GatewayError | null = null;
   readonly #wire: Wire;
   readonly #origin: Origin;
-  readonly #answer: Answer;
+  readonly #answer: AnswerSide;
   readonly #number: number = ++count;
   #state: 'open' | 'done' | 'lost' | 'upgraded' = 'open';
   /** Does the client wait for a 100 before it sends the body? */
   #expects: boolean;
   #bodyDone: boolean;
   #received = 0;
-  /** An event that was looked at ahead, or the error that came instead. */
-  #ahead: ParserEvent | GatewayError | null = null;
+  /** An event that was looked at ahead. */
+  #ahead: ParserEvent | null = null;
   #reader: Deferred<Piece> | null = null;
   #fault: GatewayError | null = null;
   #behind: Promise<void> | null = null;
   #finished: Deferred<void> | null = null;
   #gone: AbortController | null = null;
 
-  constructor(wire: Wire, { head, length, keepAlive, expectsContinue }: HeadEvent, origin: Origin) {
+  constructor(wire: Wire, event: HeadEvent, origin: Origin) {
+    const { head, length } = event;
     this.#wire = wire;
     this.#origin = origin;
     this.head = head;
     this.length = length;
-    this.#expects = expectsContinue;
+    this.#expects = event.expectsContinue;
     this.#bodyDone = length === 0;
-    this.#answer = new Answer(wire, head.method === 'HEAD', head.version === '1.0', keepAlive);
+    this.#answer = wire.answerTo(event);
+    if (traced()) traceRequest(this);
   }
 
   get id(): string {
@@ -141,12 +149,17 @@ export class Turn implements Exchange {
       throw new GatewayError('CLOSED', 'Cannot read the body: the socket was given away');
     if (this.#reader) throw new GatewayError('CONTRACT', 'Cannot read the body: another read waits for it');
     this.#sayContinue();
-    return this.#piece();
+    try {
+      return this.#piece();
+    } catch (error) {
+      this.#fault = asGateway(error);
+      throw error;
+    }
   }
 
   inform(status: 103, headers: HeaderList): void {
     if (this.headed || this.over || this.head.version === '1.0') return;
-    this.#wire.emitText(encodeInformational(status, headers));
+    this.#answer.inform(status, headers);
   }
 
   start(head: ResponseHead): void {
@@ -184,8 +197,9 @@ export class Turn implements Exchange {
   upgrade(): { readonly socket: Duplex; readonly rest: Uint8Array } {
     if (this.over) throw this.#fault ?? new GatewayError('CLOSED', 'Cannot upgrade: the exchange is over');
     if (this.#answer.started) throw new GatewayError('CONTRACT', 'Cannot upgrade: an answer has started');
+    const released = this.#wire.release(this);
     this.#finish('upgraded');
-    return this.#wire.release(this);
+    return released;
   }
 
   abort(why: GatewayError): void {
@@ -206,8 +220,7 @@ export class Turn implements Exchange {
       this.#settleReader();
       reader.resolve(piece);
     } catch (error) {
-      this.#settleReader();
-      reader.reject(error);
+      this.spoil(asGateway(error));
     }
   }
 
@@ -230,11 +243,9 @@ export class Turn implements Exchange {
   /** Answers with what the engine has to say, in place of a head that has not left. */
   refuse(status: number, message: string): void {
     if (this.over || this.headed) return;
-    const body = refusalBody(status, message);
     this.#answer.reset();
     this.#answer.start({ status, headers: refusalHeaders(status) });
-    this.#answer.write(fromLatin1(body));
-    void this.end();
+    void this.finish(fromLatin1(refusalBody(status, message)));
   }
 
   /** What a write or an end is refused with. */
@@ -305,7 +316,7 @@ export class Turn implements Exchange {
   #sayContinue(): void {
     if (!this.#expects) return;
     this.#expects = false;
-    if (!this.headed && this.#wire.buffered === 0) this.#wire.emitText(encodeInformational(100, none));
+    this.#wire.sayContinue(this);
   }
 
   /** The next piece, with the end of a chunked body seen early where it has come already. */
@@ -326,9 +337,7 @@ export class Turn implements Exchange {
     const ahead = this.#ahead;
     if (!ahead) return this.#wire.take();
     this.#ahead = null;
-    if (!(ahead instanceof GatewayError)) return ahead;
-    this.#fault = ahead;
-    throw ahead;
+    return ahead;
   }
 
   #lookAhead(): void {
@@ -337,7 +346,7 @@ export class Turn implements Exchange {
       if (next?.kind === 'end') this.#bodyEnded(next);
       else this.#ahead = next;
     } catch (error) {
-      this.#ahead = asGateway(error);
+      this.#fault = asGateway(error); // the next read says so
     }
   }
 
@@ -355,21 +364,8 @@ export class Turn implements Exchange {
   #finish(state: 'done' | 'lost' | 'upgraded'): void {
     this.#state = state;
     this.#finished?.resolve();
-    if (traced()) this.#trace(state);
-  }
-
-  #trace(state: 'done' | 'lost' | 'upgraded'): void {
-    const { id, bytes } = this;
+    if (!traced()) return;
     const status = state === 'upgraded' ? 101 : this.status;
-    const at = performance.now();
-    if (status > 0) publish({ at, id, lane: 'loop', kind: 'response', status });
-    publish({
-      at,
-      id,
-      lane: 'loop',
-      kind: 'end',
-      bytes,
-      ...(state === 'lost' && { error: this.#fault?.message ?? 'lost' }),
-    });
+    traceEnd(this, status, state === 'lost' ? (this.#fault?.message ?? 'lost') : null);
   }
 }

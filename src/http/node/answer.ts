@@ -4,23 +4,22 @@ import type { ServerResponse } from 'node:http';
 import { type ByteString, type HeaderList, latin1 } from '../../core/bytes.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { bodiless, reasonOf } from '../../core/status.ts';
+import { type AnswerSide, cannotSend, cannotStart, flushLater, tooLong, tooShort } from '../answer-side.ts';
 import { type CheckedHead, checkHead, dateLine, encodeInformational, encodeLastChunk } from '../encoder.ts';
+import type { HeadEvent } from '../events.ts';
 import type { ResponseHead } from '../head.ts';
-
-/** What the request asks of its answer. */
-export interface Asked {
-  readonly headOnly: boolean;
-  readonly oldClient: boolean;
-  readonly wantsKeepAlive: boolean;
-}
 
 /** Pieces up to this size are copied and leave with others of the same turn; larger ones leave at once. */
 const small = 4 * 1024;
 const cap = 64 * 1024;
 
-export class NodeAnswer {
+export class NodeAnswer implements AnswerSide {
   readonly #response: ServerResponse;
-  readonly #asked: Asked;
+  /** What the request asks of its answer. */
+  readonly #headOnly: boolean;
+  readonly #oldClient: boolean;
+  readonly #wantsKeepAlive: boolean;
+  /** The client asked for 100 Continue. */
   readonly #expected: boolean;
   #head: ResponseHead | null = null;
   #checked: CheckedHead | null = null;
@@ -37,15 +36,16 @@ export class NodeAnswer {
   /** Only the close of the connection says where its body ends (HTTP/1.0 without a length). */
   endsWithClose = false;
 
-  /** `expected`: the client asked for 100 Continue. */
-  constructor(response: ServerResponse, asked: Asked, expected: boolean) {
+  constructor(response: ServerResponse, { head, keepAlive, expectsContinue }: HeadEvent) {
     this.#response = response;
-    this.#expected = expected;
-    this.#asked = asked;
+    this.#headOnly = head.method === 'HEAD';
+    this.#oldClient = head.version === '1.0';
+    this.#wantsKeepAlive = keepAlive;
+    this.#expected = expectsContinue;
     response.on('error', ignore); // a write behind the end of the socket: whoever wrote is told by its promise
     response.sendDate = false; // ours is in lower case, as all that leaves
     // RFC 9112 §6.1: no chunks for HTTP/1.0. Node believes in its `TE: chunked`.
-    response.useChunkedEncodingByDefault = !asked.oldClient;
+    response.useChunkedEncodingByDefault = !this.#oldClient;
   }
 
   get started(): boolean {
@@ -72,8 +72,8 @@ export class NodeAnswer {
   }
 
   /** 103: node sends it only with a Link field in it. */
-  inform(headers: HeaderList): void {
-    encodeInformational(103, headers); // refuses what could split
+  inform(status: 103, headers: HeaderList): void {
+    encodeInformational(status, headers); // refuses what could split
     const hints: Record<string, string | string[]> = {};
     for (const [name, value] of headers) hints[name] = [...[hints[name] ?? []].flat(), value];
     try {
@@ -86,8 +86,7 @@ export class NodeAnswer {
   }
 
   start(head: ResponseHead): void {
-    if (this.headed) throw new GatewayError('CONTRACT', 'Cannot start the answer: its head has left already');
-    if (this.#sent > 0) throw new GatewayError('CONTRACT', 'Cannot start the answer: its body has begun');
+    if (this.headed || this.#sent > 0) throw cannotStart(this.headed);
     this.#checked = checkHead(head);
     this.#head = head;
   }
@@ -101,6 +100,8 @@ export class NodeAnswer {
     this.#last = null;
     this.#sent = 0;
   }
+
+  measure(): void {} // what leaves in parts leaves in chunks: node is told a length only where all of the body is held
 
   /** Takes a piece that end() follows at once. */
   hold(chunk: Uint8Array): void {
@@ -126,14 +127,11 @@ export class NodeAnswer {
   }
 
   /** Completes it. Throws where the body is shorter than the app's Content-Length: then it must be cut. */
-  end(trailers: HeaderList = []): void {
+  end(trailers: HeaderList): void {
     const { length } = this.#begun();
-    if (length !== null && !this.#asked.headOnly && this.#sent < length) {
+    if (length !== null && !this.#headOnly && this.#sent < length) {
       this.#leave();
-      throw new GatewayError(
-        'CONTRACT',
-        `Cannot end the answer: its Content-Length is ${length}, its body has ${this.#sent} bytes`,
-      );
+      throw tooShort(this.#sent, length);
     }
     encodeLastChunk(trailers); // refuses what belongs into the head, or could split
     this.#leaveHead(true, trailers.length > 0);
@@ -158,8 +156,7 @@ export class NodeAnswer {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // By way of a microtask: a tick that is asked for outside of one would run before the app's next step.
-    queueMicrotask(() => process.nextTick(flushAnswer, this));
+    flushLater(this);
   }
 
   /** Hands over the head and what is held. */
@@ -171,23 +168,18 @@ export class NodeAnswer {
   }
 
   #begun(): CheckedHead {
-    if (!this.#checked) throw new GatewayError('CONTRACT', 'Cannot send a body: the answer has not started');
-    if (this.#over) throw new GatewayError('CONTRACT', 'Cannot send a body: the answer is complete');
+    if (!this.#checked) throw cannotSend(false);
+    if (this.#over) throw cannotSend(true);
     return this.#checked;
   }
 
   #hasBody(): boolean {
-    return !this.#asked.headOnly && !bodiless(this.status);
+    return !this.#headOnly && !bodiless(this.status);
   }
 
   #count(bytes: number): void {
     const length = this.#checked?.length ?? null;
-    if (length !== null && this.#sent + bytes > length) {
-      throw new GatewayError(
-        'CONTRACT',
-        `Cannot send ${this.#sent + bytes} bytes: the Content-Length is ${length}`,
-      );
-    }
+    if (length !== null && this.#sent + bytes > length) throw tooLong(this.#sent + bytes, length);
     this.#sent += bytes;
   }
 
@@ -203,16 +195,15 @@ export class NodeAnswer {
       fields.push(name, value);
     }
     if (this.#checked?.dated === false) fields.push('date', dateLine().slice('date: '.length, -2));
-    const { oldClient, wantsKeepAlive } = this.#asked;
     if (this.#hasBody() && this.#checked?.length === null) {
       if (whole && !trailed) fields.push('content-length', String(this.#sent));
-      else if (oldClient) this.endsWithClose = true;
+      else if (this.#oldClient) this.endsWithClose = true;
       else fields.push('transfer-encoding', 'chunked');
     }
-    if (!wantsKeepAlive || this.endsWithClose) this.closing = true;
+    if (!this.#wantsKeepAlive || this.endsWithClose) this.closing = true;
     if (this.closing) fields.push('connection', 'close');
     // Node closes behind an answer before which it has sent no 100 that was asked for, unless it is told not to.
-    else if (oldClient || this.#expected) fields.push('connection', 'keep-alive');
+    else if (this.#oldClient || this.#expected) fields.push('connection', 'keep-alive');
     else this.#response.removeHeader('connection'); // HTTP/1.1 keeps it anyway: node need not say so
     try {
       this.#response.writeHead(status, reason ?? reasonOf(status), fields);
@@ -224,10 +215,6 @@ export class NodeAnswer {
       });
     }
   }
-}
-
-function flushAnswer(answer: NodeAnswer): void {
-  answer.flush();
 }
 
 function ignore(): void {}

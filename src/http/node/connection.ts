@@ -1,33 +1,18 @@
 // One socket of a node:http server and the exchanges that follow each other on it: order, deadlines, closing.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 
-import { type Deferred, deferred } from '../../core/deferred.ts';
-import { asError, Disconnected, GatewayError, HttpError } from '../../core/errors.ts';
+import { type Deferred, deferred, settled } from '../../core/deferred.ts';
+import { asError, Disconnected, HttpError } from '../../core/errors.ts';
 import type { Correction } from '../house.ts';
 import type { Deadlined } from '../deadlines.ts';
 import { encodeRefusal, refusalBody, refusalHeaders } from '../encoder.ts';
-import type { HeadEvent } from '../events.ts';
 import type { Origin } from '../exchange.ts';
 import { Pace } from '../pace.ts';
 import { settle } from '../settle.ts';
+import type { Turn } from '../turn.ts';
 import type { NodeHouse } from './house.ts';
-import { RequestInflow, SocketInflow } from './inflow.ts';
-import { NodeTurn, type NodeWire } from './turn.ts';
-
-/** A request as node gave it out, and what was read of its head: the error where it is refused. */
-export interface Arrival {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly read: HeadEvent | HttpError;
-  /** Node has sent 100 Continue already. */
-  readonly continued: boolean;
-  /** The socket is ours: the bytes behind the head, which node has read. */
-  readonly rest: Buffer | null;
-  /** Node takes the body apart; where it does not, all of it is on the socket. */
-  readonly inRequest: boolean;
-}
+import { type Arrival, type Line, NodeWire } from './wire.ts';
 
 interface Dropping {
   readonly request: IncomingMessage;
@@ -37,11 +22,10 @@ interface Dropping {
   readonly since: number;
 }
 
-const roomy: Promise<void> = Promise.resolve();
 /** Requests that a pipelining client may have waiting before it is read from no more. */
 const maxWaiting = 16;
 
-export class NodeConnection implements NodeWire, Deadlined {
+export class NodeConnection implements Line, Deadlined {
   readonly origin: Origin;
   deadline: number = Number.POSITIVE_INFINITY;
   readonly #socket: Socket;
@@ -51,7 +35,7 @@ export class NodeConnection implements NodeWire, Deadlined {
   readonly #waiting: Arrival[] = [];
   /** The one that is answered now. */
   #arrival: Arrival | null = null;
-  #turn: NodeTurn | null = null;
+  #wire: NodeWire | null = null;
   #phase: 'open' | 'lingering' | 'closed' = 'open';
   #requests = 0;
   #paused = false;
@@ -110,7 +94,7 @@ export class NodeConnection implements NodeWire, Deadlined {
     // Behind an answer that was given there is nothing to refuse: a second answer would be taken for the next one's.
     if (!last) return this.#dropping?.request.complete === false ? this.close() : this.#refuseSocket(error);
     this.#broken = error; // said behind the answers that come first
-    if (last === this.#arrival && !last.request.complete) this.#turn?.spoil(error);
+    if (last === this.#arrival && !last.request.complete) this.#wire?.turn.spoil(error);
   }
 
   /** Closes an idle connection now, and a busy one behind its answer. */
@@ -121,7 +105,7 @@ export class NodeConnection implements NodeWire, Deadlined {
 
   /** Cuts it, whatever it does. */
   destroy(why: string): void {
-    this.#turn?.lost(new Disconnected(why));
+    this.#wire?.lost(new Disconnected(why));
     this.#socket.destroy();
   }
 
@@ -138,7 +122,7 @@ export class NodeConnection implements NodeWire, Deadlined {
     this.#socket.resume();
   };
 
-  /* ── what a turn asks for (NodeWire) ── */
+  /* ── what a turn asks for (Line) ── */
 
   waiting(reader: boolean): void {
     const now = performance.now();
@@ -148,7 +132,7 @@ export class NodeConnection implements NodeWire, Deadlined {
   }
 
   room(): Promise<void> {
-    if (!this.#isFull()) return roomy;
+    if (!this.#isFull()) return settled;
     if (!this.#room) {
       this.#room = deferred();
       this.#room.promise.catch(() => {}); // a writer that does not wait must not end the process
@@ -173,7 +157,7 @@ export class NodeConnection implements NodeWire, Deadlined {
     return maxRequests > 0 && this.#requests >= maxRequests;
   }
 
-  answered(turn: NodeTurn): void {
+  answered(turn: Turn): void {
     const request = this.#arrival?.request;
     // The last bytes of a body are seen before node says that it is complete.
     if (!request || turn.bodyDone || request.complete || turn.closing) return;
@@ -181,28 +165,17 @@ export class NodeConnection implements NodeWire, Deadlined {
     this.deadline = 0;
   }
 
-  cut(turn: NodeTurn): void {
+  cut(reset: boolean): void {
     this.#phase = 'closed';
     this.#full(new Disconnected());
-    // A FIN would end a body that is framed by the close of the connection: only a reset says that it is broken.
-    if (turn.endsWithClose) this.#reset();
+    if (reset) this.#reset();
     else this.#socket.destroy();
   }
 
-  release(turn: NodeTurn): { socket: Duplex; rest: Uint8Array } {
-    const { inflow } = turn;
-    const arrival = this.#arrival;
-    if (!(inflow instanceof SocketInflow) || !arrival)
-      throw new GatewayError(
-        'CLOSED',
-        'Cannot upgrade: node:http kept the socket; give its "upgrade" events to the handler',
-      );
-    const rest = inflow.release();
-    arrival.response.detachSocket(this.#socket);
+  released(): void {
     this.#phase = 'closed';
-    this.#turn = null;
+    this.#wire = null;
     this.#forget();
-    return { socket: this.#socket, rest };
   }
 
   /* ── deadlines ── */
@@ -214,8 +187,8 @@ export class NodeConnection implements NodeWire, Deadlined {
       return this.#tooSlow(`It took no byte for ${sendTimeout} ms`);
     if (this.#dropping) return this.#checkDropping(now, this.#dropping);
     if (!this.#pace.waiting && this.#fullSince === 0) this.deadline = Number.POSITIVE_INFINITY;
-    if (this.#pace.tooSlow(now, this.#turn?.received ?? 0))
-      this.#turn?.spoil(new HttpError(408, `The body came slower than ${bodyRate} bytes a second`));
+    if (this.#pace.tooSlow(now, this.#wire?.turn.received ?? 0))
+      this.#wire?.turn.spoil(new HttpError(408, `The body came slower than ${bodyRate} bytes a second`));
   }
 
   /** What node reads of a body that nobody wants is seen here only, twice a second. */
@@ -227,7 +200,7 @@ export class NodeConnection implements NodeWire, Deadlined {
 
   #tooSlow(why: string): void {
     this.#house.log.debug('A client was cut', { why, client: this.origin.client?.[0] });
-    this.#turn?.lost(new Disconnected(why));
+    this.#wire?.lost(new Disconnected(why));
     this.#reset(); // else the kernel would go on offering what it holds of the answer
   }
 
@@ -245,19 +218,19 @@ export class NodeConnection implements NodeWire, Deadlined {
 
   /** The client has gone, or has ended its side: it is told nothing more. */
   readonly #onEnd = (): void => {
-    this.#turn?.lost(new Disconnected());
+    this.#wire?.lost(new Disconnected());
     this.close();
     this.#full(new Disconnected());
   };
 
   readonly #onError = (error: Error): void => {
-    this.#turn?.lost(new Disconnected(undefined, { cause: error }));
+    this.#wire?.lost(new Disconnected(undefined, { cause: error }));
   };
 
   readonly #onClose = (): void => {
     this.#phase = 'closed';
-    this.#turn?.lost(new Disconnected());
-    this.#turn = null;
+    this.#wire?.lost(new Disconnected());
+    this.#wire = null;
     this.#waiting.length = 0;
     this.#full(new Disconnected());
     this.#forget();
@@ -298,8 +271,8 @@ export class NodeConnection implements NodeWire, Deadlined {
     }
     const said = this.#corrected(read);
     if (said instanceof HttpError) return this.#refuse(response, said);
-    const turn = this.#turnOf(arrival, said);
-    this.#turn = turn;
+    this.#wire = new NodeWire(this, arrival, { ...said, limits: this.#house.limits });
+    const { turn } = this.#wire;
     if (this.#broken && !arrival.request.complete) turn.spoil(this.#broken);
     let served: Promise<void>;
     try {
@@ -326,32 +299,14 @@ export class NodeConnection implements NodeWire, Deadlined {
     }
   }
 
-  #turnOf(
-    { request, response, continued, rest, inRequest }: Arrival,
-    { event, origin }: ReturnType<Correction>,
-  ): NodeTurn {
-    const { length } = event;
-    const { limits } = this.#house;
-    return new NodeTurn(this, {
-      event,
-      origin,
-      response,
-      continued,
-      inflow: (arrived) =>
-        inRequest || rest === null
-          ? new RequestInflow(request, { length, limits, arrived })
-          : new SocketInflow(this.#socket, rest, { length, limits, arrived }),
-    });
-  }
-
   /** The answer has left, or the socket is gone. */
   #next(arrival: Arrival): void {
     if (this.#arrival !== arrival) return;
-    const closing = this.#turn?.closing !== false; // refused, where there is no turn
-    const complete = arrival.request.complete || this.#turn?.bodyDone === true;
-    this.#turn?.lost(new Disconnected()); // unless it was answered
+    const closing = this.#wire?.turn.closing !== false; // refused, where there is no turn
+    const complete = arrival.request.complete || this.#wire?.turn.bodyDone === true;
+    this.#wire?.lost(new Disconnected()); // unless it was answered
     this.#arrival = null;
-    this.#turn = null;
+    this.#wire = null;
     if (this.#phase === 'open') {
       if (closing || this.#house.draining) this.close();
       else this.#goOn(complete);

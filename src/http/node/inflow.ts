@@ -17,8 +17,6 @@ export interface Inflow {
   take(): ParserEvent | null;
   /** Bytes that have come and were not taken. */
   readonly buffered: number;
-  /** The end has come, and nothing is left before it. */
-  readonly atEnd: boolean;
   /** Nobody takes any more. */
   close(): void;
 }
@@ -54,10 +52,6 @@ export class RequestInflow implements Inflow {
 
   get buffered(): number {
     return this.#size + this.#request.readableLength;
-  }
-
-  get atEnd(): boolean {
-    return this.#ended && this.#pieces.length === 0;
   }
 
   take(): ParserEvent | null {
@@ -137,8 +131,6 @@ function trailersOf(raw: readonly string[], { maxHeaders, maxTrailers, underscor
  * it apart. What comes behind it is kept for whoever takes the socket.
  */
 export class SocketInflow implements Inflow {
-  /** Not known before it is taken. */
-  readonly atEnd = false;
   readonly #socket: Socket;
   readonly #parser: Parser;
   readonly #limits: Limits;
