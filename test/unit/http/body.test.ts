@@ -353,6 +353,23 @@ describe('a body that is refused', () => {
     expect(await client.closed()).toEqual({ ending: 'end', rest: Buffer.alloc(0) });
   });
 
+  test('broken behind a good piece: a read that waits gets the piece, and the next one rejects', async () => {
+    const reading = deferred();
+    const told: unknown[] = [];
+    await using server = await served(async (exchange) => {
+      const first = exchange.read();
+      reading.resolve();
+      told.push(Buffer.from((await first).body).toString());
+      await exchange.read().catch((error: HttpError) => told.push(error.status));
+      await reply(exchange);
+    });
+    await using client = await server.open();
+    client.request(...post('Transfer-Encoding: chunked'));
+    await reading.promise;
+    await client.send('3\r\none\r\nno\r\n').answer();
+    expect(told).toEqual(['one', 400]);
+  });
+
   test('cut short by the end of the connection: read() rejects with Disconnected', async () => {
     await using server = await served(echo);
     await cutShort(server, post('Content-Length: 10'), 'hello');
