@@ -143,7 +143,7 @@ class Dialogue {
   }
 
   #failed(error: unknown): Promise<HttpDisconnect> {
-    if (!(error instanceof Disconnected)) {
+    if (!(error instanceof Disconnected) && this.#order.state !== 'done') {
       this.#broken = asError(error);
       return Promise.reject(this.#broken);
     }

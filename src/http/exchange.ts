@@ -43,7 +43,7 @@ export interface Exchange extends Origin {
    * The next piece of the request body, and whether more will come: known from Content-Length, so that no empty extra
    * piece is needed. After the last piece it answers `{ body: empty, more: false }` at once, again and again.
    * Throws Disconnected if the client left half way, HttpError (400, 408, 413) if the body is broken, late or too large.
-   * One read at a time. The first one sends `100 Continue` where the client waits for it.
+   * GatewayError CLOSED once the answer is complete, or the socket was given away. One read at a time. The first one sends `100 Continue` where the client waits for it.
    */
   read(): Promise<Piece>;
   /**

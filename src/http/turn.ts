@@ -145,8 +145,7 @@ export class Turn implements Exchange {
   ready(): Piece | null {
     if (this.#fault) throw this.#fault;
     if (this.#bodyDone) return bodyOver;
-    if (this.#state === 'upgraded')
-      throw new GatewayError('CLOSED', 'Cannot read the body: the socket was given away');
+    if (this.over) throw this.#unreadable(); // what comes now belongs to the next request
     if (this.#reader) throw new GatewayError('CONTRACT', 'Cannot read the body: another read waits for it');
     this.#sayContinue();
     try {
@@ -361,8 +360,14 @@ export class Turn implements Exchange {
     this.#wire.waiting(false);
   }
 
+  #unreadable(): GatewayError {
+    const why = this.#state === 'upgraded' ? 'the socket was given away' : 'the answer is complete';
+    return new GatewayError('CLOSED', `Cannot read the body: ${why}`);
+  }
+
   #finish(state: 'done' | 'lost' | 'upgraded'): void {
     this.#state = state;
+    if (this.#reader) this.spoil(this.#unreadable());
     this.#finished?.resolve();
     if (!traced()) return;
     const status = state === 'upgraded' ? 101 : this.status;

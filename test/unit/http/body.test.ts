@@ -238,6 +238,43 @@ describe('100 Continue', () => {
   });
 });
 
+describe('a body that is read too late', () => {
+  test('behind the answer: refused, and the next request keeps its own', async () => {
+    const late: unknown[] = [];
+    let first: Exchange | null = null;
+    await using server = await served(async (exchange) => {
+      if (!first) {
+        first = exchange;
+        return reply(exchange, 'early');
+      }
+      late.push(await first.read().catch((error: unknown) => error));
+      await echo(exchange);
+    });
+    await using client = await server.open();
+    client.request(...post('Content-Length: 3')).send('one');
+    expect((await client.answer()).text).toBe('early');
+    client.request(...post('Content-Length: 6')).send('secret');
+    expect((await client.answer()).text).toBe('secret');
+    expect(late).toMatchObject([{ code: 'CLOSED' }]);
+  });
+
+  test('a read that waits when its answer is complete is refused', async () => {
+    const waits: unknown[] = [];
+    await using server = await served(async (exchange) => {
+      if (exchange.head.method === 'GET') return reply(exchange);
+      const read = exchange.read().catch((error: unknown) => waits.push(error));
+      await reply(exchange, 'early');
+      await read;
+    });
+    await using client = await server.open();
+    client.request(...post('Content-Length: 3'));
+    expect((await client.answer()).text).toBe('early');
+    client.send('one').request(...get);
+    expect((await client.answer()).text).toBe('/next');
+    expect(waits).toMatchObject([{ code: 'CLOSED' }]);
+  });
+});
+
 describe('a body that is not read', () => {
   const none = (exchange: Exchange): Promise<void> => reply(exchange);
 
