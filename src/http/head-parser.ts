@@ -180,6 +180,9 @@ function versionOf(text: ByteString, start: number): Version {
 /** Origin form, absolute form with the same host, or `*` for OPTIONS; CONNECT is not implemented (RFC 9112 §3.2). */
 export function checkTarget(method: string, target: ByteString, fields: FramingFields): void {
   if (method === 'CONNECT') throw new HttpError(501, 'Cannot tunnel: CONNECT is not implemented');
+  // RFC 9113 §3.4: the begin of HTTP/2, made so that HTTP/1.1 servers go no further.
+  if (method === 'PRI')
+    throw new HttpError(505, 'Cannot speak HTTP/2: HTTP/1.1 and HTTP/1.0 are spoken here');
   if (target.startsWith('/')) return;
   if (target === '*') {
     if (method === 'OPTIONS') return;

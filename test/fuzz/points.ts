@@ -34,6 +34,11 @@ export const laxer: readonly Point[] = [
 /** Ours refuses what node accepts, or still waits for. */
 export const stricter: readonly Point[] = [
   {
+    name: 'pri',
+    why: 'RFC 9113 §3.4: PRI is no method; node waits for the rest of HTTP/2’s preface, whatever the version',
+    holds: ({ raw }) => /^(?:\r\n)?PRI /.test(raw),
+  },
+  {
     name: 'empty-lines',
     why: 'RFC 9112 §2.2: one empty line before a request is forgiven, and it is CRLF',
     holds: ({ raw }) => /^(?:\r\n\r\n|\r\n\r|\r\n\n|\n|\r(?!\n))/.test(raw),
