@@ -151,10 +151,12 @@ export class Answer implements AnswerSide {
 
   #gather(chunk: Uint8Array): void {
     this.#held ??= new Gathering();
-    if (this.#held.add(chunk)) return;
-    this.#leave(null, false, none);
-    this.#held = new Gathering();
-    this.#held.add(chunk);
+    if (!this.#held.add(chunk)) {
+      this.#leave(null, false, none);
+      this.#held = new Gathering();
+      this.#held.add(chunk);
+    }
+    if (this.#held.full) this.#leave(null, false, none);
   }
 
   #begun(): CheckedHead {

@@ -6,6 +6,7 @@ import type { ByteString } from '../core/bytes.ts';
 import { asError, Disconnected, HttpError } from '../core/errors.ts';
 import { Answer, type Outlet } from './answer.ts';
 import type { AnswerSide } from './answer-side.ts';
+import { weigh } from './ballast.ts';
 import type { Deadlined } from './deadlines.ts';
 import { encodeInformational, encodeRefusal } from './encoder.ts';
 import type { HeadEvent, ParserEvent } from './events.ts';
@@ -165,6 +166,7 @@ export class Connection implements Wire, Outlet, Deadlined {
 
   readonly #onData = (bytes: Buffer): void => {
     if (this.#phase !== 'open') return; // lingering: read, so that the client gets its answer, and dropped
+    weigh(bytes.length);
     this.#parser.feed(bytes);
     if (this.#turn) this.#turn.deliver();
     else this.#advance();

@@ -14,6 +14,11 @@ export class Gathering {
     return this.#slab ? this.#slab.length : this.#text.length;
   }
 
+  /** It has no room for one octet more. */
+  get full(): boolean {
+    return this.#slab?.full === true;
+  }
+
   /** Takes a piece; false where it is full, and what it holds has to leave first. */
   add(piece: Uint8Array): boolean {
     if (this.#slab) return this.#slab.add(piece);

@@ -9,6 +9,7 @@ import { deferred } from '../core/deferred.ts';
 import { asError, GatewayError } from '../core/errors.ts';
 import { type Log, silent } from '../core/log.ts';
 import { addressOf } from './address.ts';
+import { steady } from './ballast.ts';
 import type { Bind } from './bind.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
@@ -43,6 +44,7 @@ export class Listener implements AsyncDisposable, House, Hall {
 
   /** Throws GatewayError USAGE or TLS for a certificate, a key or a peer that cannot be used. */
   constructor({ handler, limits = {}, log = silent, tls, proxyProtocol, forwarded }: ListenerOptions) {
+    steady();
     this.handler = handler;
     this.limits = { ...defaultLimits, ...limits };
     this.log = log;

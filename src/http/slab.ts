@@ -19,6 +19,10 @@ export class Slab {
     return this.#end - this.#start;
   }
 
+  get full(): boolean {
+    return this.#end >= front + room;
+  }
+
   /** Copies bytes behind what is there; false where it has no room for them. */
   add(bytes: Uint8Array): boolean {
     if (this.#end + bytes.length > front + room) return false;
