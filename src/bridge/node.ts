@@ -6,7 +6,7 @@ import type { AsyncApp, HttpScope, WebSocketScope } from '../async/interface.ts'
 import { decodePath } from '../async/scope.ts';
 import { AsyncServer, type AsyncServerOptions } from '../async/server.ts';
 import { asError, HttpError } from '../core/errors.ts';
-import { silent } from '../core/log.ts';
+import { createLog } from '../core/log.ts';
 import { type Given, NodeDesk } from '../http/node.ts';
 
 /** Heads and idle connections are limited by the node:http server; of `limits` the others hold. */
@@ -60,7 +60,7 @@ class Mount {
   #closed = false;
 
   constructor(app: AsyncApp, options: ToNodeOptions) {
-    const { limits = {}, log = silent, forwarded } = options;
+    const { limits = {}, log = createLog({ level: 'warn' }), forwarded } = options;
     this.desk = new NodeDesk({
       handler: (exchange, request) => this.#handle(exchange, request),
       limits,

@@ -75,9 +75,9 @@ export class Answer implements AnswerSide {
     return this.#framing !== null || this.#scheduled;
   }
 
-  /** Bytes of the body that the app has given. */
+  /** Bytes of the body that leave: none where the request or the status wants none, whatever the app has given. */
   get bytes(): number {
-    return this.#sent;
+    return this.#headOnly || bodiless(this.status) ? 0 : this.#sent;
   }
 
   get status(): number {

@@ -328,7 +328,12 @@ export class Connection implements Wire, Outlet, Deadlined {
         ? error
         : new HttpError(500, 'The request could not be read', { cause: error });
     if (!(error instanceof HttpError)) this.#house.log.error('The engine failed', { error });
-    else this.#house.log.debug('A request was refused', { status: known.status, why: known.message });
+    else
+      this.#house.log.debug('A request was refused', {
+        status: known.status,
+        why: known.message,
+        client: this.origin.client?.[0],
+      });
     this.#out.flush();
     this.#socket.write(encodeRefusal(known.status, known.message), 'latin1');
     this.#close();

@@ -1,4 +1,5 @@
 // Sizes and times that one client may take, with safe defaults.
+import { GatewayError } from '../core/errors.ts';
 import type { Underscores } from './underscores.ts';
 
 export interface Limits {
@@ -60,3 +61,26 @@ export const defaultLimits: Limits = {
   lingerTimeout: 2_000,
   underscores: 'drop',
 };
+
+/**
+ * All limits, the given ones over the defaults. Throws GatewayError USAGE for a name that is none, and for a value that is
+ * no number of 0 or more: compared with anything else, no limit would ever be reached.
+ */
+export function limitsOf(given: Partial<Limits> = {}): Limits {
+  for (const [name, value] of Object.entries(given)) {
+    const fault = limitFault(name, value);
+    if (fault !== null)
+      throw new GatewayError('USAGE', `Cannot take the limit ${name} ${String(value)}: ${fault}`);
+  }
+  return { ...defaultLimits, ...given };
+}
+
+function limitFault(name: string, value: unknown): string | null {
+  if (!(name in defaultLimits))
+    return `there is none of that name, but ${Object.keys(defaultLimits).join(', ')}`;
+  if (name === 'underscores')
+    return value === 'drop' || value === 'refuse' || value === 'allow' ? null : 'it is drop, refuse or allow';
+  return typeof value === 'number' && value >= 0
+    ? null
+    : 'it is a number of 0 or more, in bytes or milliseconds';
+}

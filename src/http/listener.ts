@@ -18,7 +18,7 @@ import { encodeRefusal } from './encoder.ts';
 import type { Bound, Handler, Origin } from './exchange.ts';
 import { correctionFor, type ForwardedOptions } from './forwarded.ts';
 import type { Correction, House } from './house.ts';
-import { defaultLimits, type Limits } from './limits.ts';
+import { type Limits, limitsOf } from './limits.ts';
 
 export interface ListenerOptions extends DoorwayOptions {
   readonly handler: Handler;
@@ -46,7 +46,7 @@ export class Listener implements AsyncDisposable, House, Hall {
   constructor({ handler, limits = {}, log = silent, tls, proxyProtocol, forwarded }: ListenerOptions) {
     steady();
     this.handler = handler;
-    this.limits = { ...defaultLimits, ...limits };
+    this.limits = limitsOf(limits);
     this.log = log;
     this.correct = forwarded ? correctionFor(forwarded) : null;
     this.#doorway = new Doorway(this, { tls, proxyProtocol });
@@ -134,6 +134,7 @@ export class Listener implements AsyncDisposable, House, Hall {
 
   #turnAway(socket: Socket): void {
     socket.on('error', () => {}); // it is refused: how it ends is of no interest
+    this.log.debug('A connection was refused: there are too many', { client: socket.remoteAddress });
     if (this.secure) socket.destroy();
     else socket.end(encodeRefusal(503, 'Too many connections'), 'latin1', () => socket.destroy());
   }

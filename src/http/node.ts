@@ -12,7 +12,7 @@ import { Deadlines } from './deadlines.ts';
 import type { Origin } from './exchange.ts';
 import { tlsInfo } from './handshakes.ts';
 import { correctionFor, type ForwardedOptions } from './forwarded.ts';
-import { defaultLimits, type Limits } from './limits.ts';
+import { type Limits, limitsOf } from './limits.ts';
 import { NodeConnection } from './node/connection.ts';
 import { readHead } from './node/head.ts';
 import type { NodeHandler, NodeHouse } from './node/house.ts';
@@ -53,7 +53,7 @@ export class NodeDesk implements NodeHouse, AsyncDisposable {
   constructor(options: NodeDeskOptions) {
     const { handler, limits = {}, log = silent, forwarded, originOf = origin, owns = false } = options;
     this.handler = handler;
-    this.limits = { ...defaultLimits, ...limits };
+    this.limits = limitsOf(limits);
     this.log = log;
     this.correct = forwarded ? correctionFor(forwarded) : null;
     this.#originOf = originOf;

@@ -41,7 +41,8 @@ export function listenerOptions(config: Settled): Taken {
 
 /** A setting of TLS without a certificate is a mistake: plain HTTP where somebody means to be safe. */
 function tlsOf({ cert, key, clientCa, clientCert, tlsMin, tlsCiphers }: Settled): TlsOptions | undefined {
-  const wanted = cert.length + key.length + clientCa.length > 0 || clientCert !== 'none';
+  const wanted =
+    cert.length + key.length + clientCa.length > 0 || clientCert !== 'none' || tlsCiphers !== undefined;
   if (!wanted) return undefined;
   return { cert, key, clientCa, clientCert, tlsMin, ...(tlsCiphers !== undefined && { tlsCiphers }) };
 }

@@ -62,9 +62,9 @@ export class NodeAnswer implements AnswerSide {
     return this.#framed || this.#scheduled;
   }
 
-  /** Bytes of the body that the app has given. */
+  /** Bytes of the body that leave: none where the request or the status wants none, whatever the app has given. */
   get bytes(): number {
-    return this.#sent;
+    return !this.#hasBody() ? 0 : this.#sent;
   }
 
   get status(): number {

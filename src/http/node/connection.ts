@@ -304,7 +304,7 @@ export class NodeConnection implements Line, Deadlined {
     if (this.#arrival !== arrival) return;
     const closing = this.#wire?.turn.closing !== false; // refused, where there is no turn
     const complete = arrival.request.complete || this.#wire?.turn.bodyDone === true;
-    this.#wire?.lost(new Disconnected()); // unless it was answered
+    if (this.#wire?.turn.over === false) this.#wire.lost(new Disconnected());
     this.#arrival = null;
     this.#wire = null;
     if (this.#phase === 'open') {
@@ -326,7 +326,7 @@ export class NodeConnection implements Line, Deadlined {
   }
 
   #refuse(response: ServerResponse, { status, message }: HttpError): void {
-    this.#house.log.debug('A request was refused', { status, why: message });
+    this.#house.log.debug('A request was refused', { status, why: message, client: this.origin.client?.[0] });
     const body = Buffer.from(refusalBody(status, message), 'latin1');
     const fields = refusalHeaders(status).flat();
     response.writeHead(status, [...fields, 'content-length', String(body.length), 'connection', 'close']);
@@ -335,7 +335,7 @@ export class NodeConnection implements Line, Deadlined {
 
   /** Answers bytes that are no request, and closes. */
   #refuseSocket({ status, message }: HttpError): void {
-    this.#house.log.debug('A request was refused', { status, why: message });
+    this.#house.log.debug('A request was refused', { status, why: message, client: this.origin.client?.[0] });
     if (this.#socket.writable) this.#socket.write(encodeRefusal(status, message), 'latin1');
     this.close();
   }

@@ -128,6 +128,7 @@ export class NodeListener implements AsyncDisposable {
   #accept(socket: Socket): void {
     if (this.connections >= this.limits.maxConnections) {
       socket.on('error', () => {}); // it is refused: how it ends is of no interest
+      this.log.debug('A connection was refused: there are too many', { client: socket.remoteAddress });
       socket.end(encodeRefusal(503, 'Too many connections'), 'latin1', () => socket.destroy());
       return;
     }

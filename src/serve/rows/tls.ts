@@ -67,6 +67,7 @@ export const tlsRows = [
     variable: 'DUALGATE_HANDSHAKE_TIMEOUT',
     type: 'duration',
     default: 10000,
+    least: 100,
     most: 2073600000,
     value: 'TIME',
     help: 'How long a client may take for the TLS handshake, before it is cut',
