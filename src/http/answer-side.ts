@@ -1,6 +1,7 @@
 // The answer side of an exchange, whoever frames it: what a turn asks of it, and what both kinds of it refuse and do alike.
 import type { HeaderList } from '../core/bytes.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { WholeAnswer } from './exchange.ts';
 import type { ResponseHead } from './head.ts';
 
 /** What a turn needs of its answer. Throws GatewayError CONTRACT for what an app may not do. */
@@ -27,6 +28,8 @@ export interface AnswerSide {
   write(chunk: Uint8Array): void;
   /** Completes it. Throws where the body is shorter than the app's Content-Length: then it must be cut. */
   end(trailers: HeaderList): void;
+  /** Takes all of it in one. */
+  relay(answer: WholeAnswer): void;
   /** Sends what waits. */
   flush(): void;
 }

@@ -11,6 +11,7 @@ import {
   endOfHead,
   plainHead,
 } from './encoder.ts';
+import type { WholeAnswer } from './exchange.ts';
 import { Gathering } from './gathering.ts';
 import type { ResponseHead } from './head.ts';
 import type { Slab } from './slab.ts';
@@ -30,6 +31,9 @@ const small = 4 * 1024;
 
 const none: HeaderList = [];
 
+const closes = 'connection: close\r\n';
+const keeps = 'connection: keep-alive\r\n';
+
 type Framing = 'none' | 'length' | 'chunked' | 'close';
 
 export class Answer implements AnswerSide {
@@ -39,6 +43,7 @@ export class Answer implements AnswerSide {
   readonly #oldClient: boolean;
   readonly #wantsKeepAlive: boolean;
   #head: CheckedHead | null = null;
+  #status = 0;
   #framing: Framing | null = null;
   /** Small pieces of the body that wait for the end of this turn. */
   #held: Gathering | null = null;
@@ -77,11 +82,11 @@ export class Answer implements AnswerSide {
 
   /** Bytes of the body that leave: none where the request or the status wants none, whatever the app has given. */
   get bytes(): number {
-    return this.#headOnly || bodiless(this.status) ? 0 : this.#sent;
+    return this.#headOnly || bodiless(this.#status) ? 0 : this.#sent;
   }
 
   get status(): number {
-    return this.#head?.status ?? 0;
+    return this.#status;
   }
 
   inform(status: 103, headers: HeaderList): void {
@@ -92,6 +97,7 @@ export class Answer implements AnswerSide {
     if (this.headed || this.#sent > 0) throw cannotStart(this.headed);
     const checked = checkHead(head);
     this.#head = checked;
+    this.#status = checked.status;
     this.#declared = checked.length;
   }
 
@@ -99,6 +105,7 @@ export class Answer implements AnswerSide {
   reset(): void {
     if (this.headed) return;
     this.#head = null;
+    this.#status = 0;
     this.#held = null;
     this.#last = null;
     this.#sent = 0;
@@ -141,6 +148,19 @@ export class Answer implements AnswerSide {
     if (trailers.length === 0) this.measure(this.#sent);
     this.#over = true;
     this.#leave(this.#last, true, trailers);
+  }
+
+  relay({ status, text, blank, body }: WholeAnswer): void {
+    if (this.headed || this.#head) throw cannotStart(this.headed);
+    this.#status = status;
+    this.#framing = 'length';
+    this.#over = true;
+    this.#sent = body === null ? text.length - blank - 2 : body.length;
+    if (!this.#wantsKeepAlive) this.closing = true;
+    const own = this.closing ? closes : this.#oldClient ? keeps : '';
+    const all = own === '' ? text : text.slice(0, blank) + own + text.slice(blank);
+    if (body === null) this.#outlet.emitText(all);
+    else this.#outlet.emitBytes(all, body, '');
   }
 
   /** Sends what waits. */
@@ -203,8 +223,7 @@ export class Answer implements AnswerSide {
     const framing = this.#frame(head);
     this.#framing = framing;
     const coding = framing === 'chunked' ? 'transfer-encoding: chunked\r\n' : '';
-    const kept = this.#oldClient ? 'connection: keep-alive\r\n' : '';
-    const own = this.#known + coding + (this.closing ? 'connection: close\r\n' : kept);
+    const own = this.#known + coding + (this.closing ? closes : this.#oldClient ? keeps : '');
     return own === '' ? plainHead(head) : head.lines + own + endOfHead(head);
   }
 

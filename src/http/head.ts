@@ -24,7 +24,7 @@ export interface RequestHead {
 export interface ResponseHead {
   readonly status: number;
   /** The registered reason when it is left out. */
-  readonly reason?: ByteString;
+  readonly reason?: ByteString | undefined;
   readonly headers: HeaderList;
 }
 

@@ -3,12 +3,12 @@ import type { Duplex } from 'node:stream';
 
 import { fromLatin1, type HeaderList, noBytes } from '../core/bytes.ts';
 import { type Deferred, deferred, settled } from '../core/deferred.ts';
-import { asGateway, Disconnected, GatewayError } from '../core/errors.ts';
+import { asGateway, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
 import { traced } from '../core/trace.ts';
 import type { AnswerSide } from './answer-side.ts';
 import { refusalBody, refusalHeaders } from './encoder.ts';
 import type { HeadEvent, ParserEvent } from './events.ts';
-import type { Address, Bound, Exchange, Origin, Piece, TlsInfo } from './exchange.ts';
+import type { Address, Bound, Exchange, Origin, Piece, TlsInfo, WholeAnswer } from './exchange.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
 import { traceEnd, traceRequest } from './turn-trace.ts';
 
@@ -185,6 +185,18 @@ export class Turn implements Exchange {
     return this.#complete(none);
   }
 
+  relay(answer: WholeAnswer): Promise<void> {
+    const refused = this.#refuses();
+    if (refused) return Promise.reject(refused);
+    try {
+      this.#decide(true);
+      this.#answer.relay(answer);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#completed();
+  }
+
   flush(): void {
     if (!this.over) this.#answer.flush();
   }
@@ -199,6 +211,11 @@ export class Turn implements Exchange {
     const released = this.#wire.release(this);
     this.#finish('upgraded');
     return released;
+  }
+
+  fail(why: GatewayError): void {
+    if (this.headed || why instanceof Disconnected) this.abort(why);
+    else this.refuse(why instanceof HttpError ? why.status : 500, why.message);
   }
 
   abort(why: GatewayError): void {
@@ -285,6 +302,11 @@ export class Turn implements Exchange {
       }
       return Promise.reject(error);
     }
+    return this.#completed();
+  }
+
+  /** The whole answer is handed over: until there is room again. */
+  #completed(): Promise<void> {
     this.#finish('done');
     this.#wire.answered(this);
     const room = this.#wire.room();

@@ -1,9 +1,12 @@
 // What an executor needs of one request, whoever carries it: an exchange on the sync server, or a bridge.
 import type { GatewayError } from '../core/errors.ts';
+import type { Exchange } from '../http/exchange.ts';
 import type { EnvironData, ResponseHeaders, StatusLine } from './interface.ts';
 
 export interface Call {
   readonly id: string;
+  /** Who carries it, where that is a connection of the server: what a thread is told of the request is read from there. */
+  readonly exchange?: Exchange;
   /** Fresh for this call. Plain data, complete but for what the executor adds: wsgi.input, wsgi.errors, wsgi.multithread, dualgate.lane. */
   readonly environ: EnvironData;
   /** The declared length of the body: 0 for none, null for unknown. */
@@ -13,6 +16,8 @@ export interface Call {
   /** Held back by the carrier until the first write or end. */
   start(status: StatusLine, headers: ResponseHeaders): void;
   write(chunk: Uint8Array): Promise<void>;
+  /** The only piece and the end in one. */
+  finish?(chunk: Uint8Array): Promise<void>;
   /** Sends now what write() took and holds until the end of this turn of the loop: for an app that blocks the loop. */
   flush?(): void;
   end(): Promise<void>;

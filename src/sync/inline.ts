@@ -1,15 +1,16 @@
 // Runs a sync app on this thread: the body first, then the app, and nothing else while it runs.
 import { setImmediate } from 'node:timers/promises';
 
+import { settled } from '../core/deferred.ts';
 import { asError, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
 import { type Log, silent } from '../core/log.ts';
 import { publish, traced } from '../core/trace.ts';
 import { asSyncApp } from './app.ts';
 import type { Call, Executor } from './call.ts';
 import { Errors } from './error-stream.ts';
-import { failCall, logFailure } from './failure.ts';
-import { Input } from './input.ts';
-import type { Environ, ResponseHeaders, StatusLine, SyncApp } from './interface.ts';
+import { type Asked, failCall, logFailure } from './failure.ts';
+import { Input, type Source } from './input.ts';
+import type { Environ, EnvironData, ResponseHeaders, StatusLine, SyncApp } from './interface.ts';
 import { respond, type Sink } from './responder.ts';
 import { Spool } from './spool.ts';
 
@@ -34,7 +35,7 @@ export class Inline implements Executor {
   readonly #log: Log;
   readonly #maxBody: number;
   readonly #lane: string;
-  readonly #running = new Map<CallSink, Promise<void>>();
+  readonly #running = new Map<Job, Promise<void>>();
   #closed = false;
 
   constructor(
@@ -49,52 +50,96 @@ export class Inline implements Executor {
 
   async start(): Promise<void> {}
 
-  async run(call: Call): Promise<void> {
-    if (this.#closed) return call.fail(new HttpError(503, 'The server is shutting down'));
-    const sink = new CallSink(call);
-    const run = this.#serve(call, sink);
-    this.#running.set(sink, run);
-    await run;
-    this.#running.delete(sink);
+  run(call: Call): Promise<void> {
+    if (this.#closed) {
+      call.fail(new HttpError(503, 'The server is shutting down'));
+      return settled;
+    }
+    const job = new Job(call, this.#log);
+    if (call.length !== 0 || traced()) return this.#track(job, this.#serve(job));
+    const { environ } = call;
+    const { REQUEST_METHOD, PATH_INFO } = environ;
+    try {
+      const rest = respond(this.#app, this.#complete(environ, job), job.sink);
+      if (rest) return this.#track(job, this.#play(job, rest, { REQUEST_METHOD, PATH_INFO }));
+    } catch (thrown) {
+      job.end();
+      return this.#failed(job, { REQUEST_METHOD, PATH_INFO }, asError(thrown));
+    }
+    job.end();
+    const room = job.sink.taken();
+    if (room === settled) return settled;
+    return this.#track(
+      job,
+      room.catch((error: unknown) => this.#failed(job, { REQUEST_METHOD, PATH_INFO }, asError(error))),
+    );
   }
 
   async close(grace = 10_000): Promise<void> {
     this.#closed = true;
     if (this.#running.size === 0) return;
     const late = setTimeout(() => {
-      for (const sink of this.#running.keys()) sink.cut();
+      for (const { sink } of this.#running.keys()) sink.cut();
     }, grace);
     // An app that reads, or waits for room, hears of it there; one that computes has this thread anyway.
     await Promise.all(this.#running.values());
     clearTimeout(late);
   }
 
-  async #serve(call: Call, sink: CallSink): Promise<void> {
-    const { REQUEST_METHOD, PATH_INFO } = call.environ;
+  /** Until it is over, close() waits for it. */
+  async #track(job: Job, run: Promise<void>): Promise<void> {
+    this.#running.set(job, run);
+    await run;
+    this.#running.delete(job);
+  }
+
+  /** A request with a body, which is read first. */
+  async #serve(job: Job): Promise<void> {
+    const { call } = job;
+    const { environ } = call;
+    const { REQUEST_METHOD, PATH_INFO } = environ;
     const body = new Spool({ maxBody: this.#maxBody });
-    const input = new Input(body);
-    const errors = new Errors((line) => this.#log.error(line, { request: call.id }));
+    job.input.from(body);
     try {
       if (call.length !== 0) await body.fill(call);
-      // Completed in place: a copy of so many keys costs more than all the rest of a small call (5.7 µs).
-      const environ = call.environ as Environ;
-      environ['wsgi.multithread'] = false;
-      environ['wsgi.input'] = input;
-      environ['wsgi.errors'] = errors;
-      environ['dualgate.lane'] = this.#lane;
-      environ['dualgate.client_disconnected'] = () => call.gone.aborted;
       this.#trace(call, 'app.enter');
-      await drive(this.#app, environ, sink);
+      const rest = respond(this.#app, this.#complete(environ, job), job.sink);
+      if (rest) await drive(rest, job.sink);
+      else await job.sink.taken();
     } catch (thrown) {
-      const error = asError(thrown);
-      if (await sink.settled()) logFailure(call, { REQUEST_METHOD, PATH_INFO }, error, this.#log);
-      else failCall(call, { REQUEST_METHOD, PATH_INFO }, error, this.#log);
+      await this.#failed(job, { REQUEST_METHOD, PATH_INFO }, asError(thrown));
     } finally {
       this.#trace(call, 'app.leave');
-      input.expire();
-      errors.flush();
+      job.end();
       await body.close();
     }
+  }
+
+  /** What is left of an answer that has no request body. */
+  async #play(job: Job, rest: Iterable<void>, asked: Asked): Promise<void> {
+    try {
+      await drive(rest, job.sink);
+    } catch (thrown) {
+      await this.#failed(job, asked, asError(thrown));
+    } finally {
+      job.end();
+    }
+  }
+
+  async #failed({ call, sink }: Job, asked: Asked, error: Error): Promise<void> {
+    if (await sink.settled()) logFailure(call, asked, error, this.#log);
+    else failCall(call, asked, error, this.#log);
+  }
+
+  /** Completed in place: a copy of so many keys costs more than all the rest of a small call (5.7 µs). */
+  #complete(data: EnvironData, { call, input, errors }: Job): Environ {
+    const environ = data as Environ;
+    environ['wsgi.multithread'] = false;
+    environ['wsgi.input'] = input;
+    environ['wsgi.errors'] = errors;
+    environ['dualgate.lane'] = this.#lane;
+    environ['dualgate.client_disconnected'] = () => call.gone.aborted;
+    return environ;
   }
 
   #trace(call: Call, kind: 'app.enter' | 'app.leave'): void {
@@ -102,9 +147,30 @@ export class Inline implements Executor {
   }
 }
 
-async function drive(app: SyncApp, environ: Environ, sink: CallSink): Promise<void> {
+/** One call, and what the app has of it while it lasts. */
+class Job {
+  readonly call: Call;
+  readonly sink: CallSink;
+  readonly input: Input = new Input(noBody);
+  readonly errors: Errors;
+
+  constructor(call: Call, log: Log) {
+    this.call = call;
+    this.sink = new CallSink(call);
+    this.errors = new Errors((line) => log.error(line, { request: call.id }));
+  }
+
+  end(): void {
+    this.input.expire();
+    this.errors.flush();
+  }
+}
+
+const noBody: Source = { ready: true, next: () => null };
+
+async function drive(rest: Iterable<void>, sink: CallSink): Promise<void> {
   let since = performance.now();
-  for (const _ of respond(app, environ, sink)) {
+  for (const _ of rest) {
     await sink.room();
     // A piece has left before the app makes the next one, which may take it long (W-75).
     if (sink.flushed && performance.now() - since < maxTurn) continue;
@@ -125,7 +191,7 @@ class CallSink implements Sink {
   readonly #call: Call;
   #ended = false;
   #cut = false;
-  #pending: Promise<unknown> | null = null;
+  #pending: Promise<void> | null = null;
   /** A large piece is not in yet. */
   #tail: Promise<void> | null = null;
   #failure: { readonly error: unknown } | null = null;
@@ -136,6 +202,28 @@ class CallSink implements Sink {
 
   start(status: StatusLine, headers: ResponseHeaders): void {
     this.#call.start(status, headers);
+  }
+
+  whole(status: StatusLine, headers: ResponseHeaders, chunk: Uint8Array): void {
+    this.#ended = true;
+    this.#call.start(status, headers);
+    if (this.#call.finish) this.#pending = this.#call.finish(chunk);
+    else {
+      this.#inOrder(() => this.#call.write(chunk));
+      this.#inOrder(() => this.#call.end());
+    }
+  }
+
+  /** The whole answer, with nothing behind it. Rejects with what it failed with. */
+  taken(): Promise<void> {
+    if (this.#failure) return this.room();
+    const pending = this.#pending;
+    if (pending === settled || pending === null) return settled;
+    this.#pending = pending.catch((error: unknown) => {
+      this.#failure ??= { error };
+      this.#ended = false;
+    });
+    return this.room();
   }
 
   write(chunk: Uint8Array, held: boolean): void {
@@ -194,7 +282,9 @@ class CallSink implements Sink {
       this.#failure ??= { error };
       this.#ended = false;
     });
-    this.#pending = this.#pending ? Promise.all([this.#pending, caught]) : caught;
+    this.#pending = this.#pending ? Promise.all([this.#pending, caught]).then(nothing) : caught;
     return caught;
   }
 }
+
+function nothing(): void {}

@@ -27,6 +27,11 @@ export class Input implements InputStream {
     this.#source = source;
   }
 
+  /** The server's: the body comes from here. Not on the contract's InputStream. */
+  from(source: Source): void {
+    this.#source = source;
+  }
+
   /** Blocks until `size` bytes are there, or the end; the rest of the body where `size` is left out or negative. */
   read(size?: number): Uint8Array {
     let wanted = limitOf(size, 'read');

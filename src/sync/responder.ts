@@ -18,6 +18,8 @@ export interface Sink {
   start(status: StatusLine, headers: ResponseHeaders): void;
   /** `held`: another write or the end follows before the app runs again, so it need not leave by itself. Empty: send the head. */
   write(chunk: Uint8Array, held: boolean): void;
+  /** The whole answer in one, as most are: in place of start, write and end. */
+  whole?(status: StatusLine, headers: ResponseHeaders, chunk: Uint8Array): void;
   /** `closing`: the app's close() is still to run, and the client shall not wait for it. */
   end(closing: boolean): void;
   /** Throws Disconnected once the client is gone. */
@@ -25,32 +27,45 @@ export interface Sink {
 }
 
 /**
- * One call, from the app's first line to its close(). It yields after each piece that it gave to the sink: a blocking
- * driver goes on at once, one on the event loop first waits until there is room. Ending it early closes the body.
- * It throws what the app threw, or the ContractError of the clause that the app broke.
+ * Calls the app. Null where its answer was whole, and the sink has it. Else what plays the rest of it, up to the app's
+ * close(): it yields after each piece that it gave to the sink; a blocking driver goes on at once, one on the event loop
+ * first waits until there is room. Ending it early closes the body.
+ * Both throw what the app threw, or the ContractError of the clause that the app broke.
  */
-export function* respond(app: SyncApp, environ: Environ, sink: Sink): Generator<void, void, void> {
+export function respond(app: SyncApp, environ: Environ, sink: Sink): Generator<void, void, void> | null {
   const answer = new Answer(sink, environ.REQUEST_METHOD === 'HEAD', environ['wsgi.errors']);
+  let rest: Generator<void, void, void> | null = null;
   try {
-    yield* played(app, environ, answer);
+    const body = bodyOf(app(environ, answer.startResponse));
+    // Read once: PEP 3333 lets a server look at the iterator and at close, and at nothing else.
+    const close = body.close;
+    if (close === undefined && answer.single(body)) return null;
+    rest = played(body, close, answer, environ['wsgi.errors']);
+    return rest;
   } finally {
-    answer.over = true;
+    if (!rest) answer.over = true;
   }
 }
 
-function* played(app: SyncApp, environ: Environ, answer: Answer): Generator<void, void, void> {
-  const body = bodyOf(app(environ, answer.startResponse));
-  // Read once: PEP 3333 lets a server look at the iterator and at close, and at nothing else.
-  const close = body.close;
+function* played(
+  body: ResponseBody,
+  close: ResponseBody['close'],
+  answer: Answer,
+  errors: ErrorStream,
+): Generator<void, void, void> {
   let whole = false;
   try {
-    yield* answer.iterate(body);
-    answer.finish(typeof close === 'function');
-    whole = true;
+    try {
+      yield* answer.iterate(body);
+      answer.finish(typeof close === 'function');
+      whole = true;
+    } finally {
+      if (!whole) closeAfter(body, close, errors);
+    }
+    close?.call(body);
   } finally {
-    if (!whole) closeAfter(body, close, environ['wsgi.errors']);
+    answer.over = true;
   }
-  close?.call(body);
 }
 
 /** What went wrong before is what the caller hears of; an error of close() itself goes to wsgi.errors. */
@@ -104,6 +119,20 @@ class Answer {
       this.#sink.write(chunk, false);
     } else this.#pass(head, chunk, false);
   };
+
+  /** Is it an array of one piece, and the sink takes a whole answer? Then it has it now. */
+  single(body: ResponseBody): boolean {
+    const sink = this.#sink;
+    if (!sink.whole || !Array.isArray(body) || body.length !== 1) return false;
+    const chunk: unknown = body[0];
+    const head = this.#head;
+    if (!head || this.#sent || this.#bodyless(head) || !(chunk instanceof Uint8Array)) return false;
+    if (head.length === null) head.headers.push(['Content-Length', String(chunk.length)]);
+    else if (head.length !== chunk.length) return false;
+    this.#sent = true;
+    sink.whole(head.status, head.headers, chunk);
+    return true;
+  }
 
   *iterate(body: ResponseBody): Generator<void, void, void> {
     const held = Array.isArray(body);

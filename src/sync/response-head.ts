@@ -1,5 +1,6 @@
 // The head that an app gives to startResponse: checked on the app's own line, once a spelling.
 import { ContractError } from '../core/errors.ts';
+import { reasonOf } from '../core/status.ts';
 import type { ResponseHeaders, StatusLine } from './interface.ts';
 
 /** A checked head: a copy, so that the app may go on changing its own array. */
@@ -12,9 +13,15 @@ export interface Head {
   readonly bodyless: boolean;
 }
 
+interface Code {
+  readonly status: number;
+  readonly reason: string | undefined;
+}
+
 // Apps use few spellings, and these maps are dropped when someone makes them up as he goes.
 const maxSpellings = 1024;
 const statuses = new Set<string>();
+const codes = new Map<string, Code>();
 const names = new Map<string, 'plain' | 'content-length'>();
 
 const statusLine = /^[2-9]\d\d [\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/;
@@ -50,6 +57,17 @@ export function checkHead(status: unknown, headers: unknown): Head {
   }
   const bodyless = status.startsWith('204') || status.startsWith('304');
   return { status, headers: copy, length, bodyless };
+}
+
+/** A status line that was checked, as the engine takes it: without a reason where it is the registered one. */
+export function codeOf(line: StatusLine): Code {
+  const known = codes.get(line);
+  if (known) return known;
+  const status = Number(line.slice(0, 3));
+  const reason = line.slice(4);
+  const code: Code = { status, reason: reason === reasonOf(status) ? undefined : reason };
+  remember(codes, () => codes.set(line, code));
+  return code;
 }
 
 function checkStatus(status: unknown): asserts status is StatusLine {

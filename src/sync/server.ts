@@ -7,7 +7,7 @@ import { createLog, type Log } from '../core/log.ts';
 import { type Bind, parseBind, urlOf } from '../http/bind.ts';
 import type { DoorwayOptions } from '../http/doorway.ts';
 import { type Engine, type Listening, listenerFor } from '../http/engine.ts';
-import type { Bound, Exchange } from '../http/exchange.ts';
+import type { Bound, Exchange, Piece } from '../http/exchange.ts';
 import type { ForwardedOptions } from '../http/forwarded.ts';
 import type { Limits } from '../http/limits.ts';
 import { asSyncApp } from './app.ts';
@@ -15,6 +15,7 @@ import type { Call, Executor } from './call.ts';
 import { environOf } from './environ.ts';
 import { Inline } from './inline.ts';
 import type { EnvironData, ResponseHeaders, StatusLine, SyncApp } from './interface.ts';
+import { codeOf } from './response-head.ts';
 import { Pool } from './threads/pool.ts';
 
 export interface SyncServerOptions extends DoorwayOptions {
@@ -58,7 +59,7 @@ export class SyncServer implements AsyncDisposable {
     this.#grace = grace;
     this.#executor = executorFor(app, { ...options, log });
     this.#listener = listenerFor(options.engine ?? 'own', {
-      handler: (exchange) => this.#serve(exchange, underscores),
+      handler: (exchange) => this.#executor.run(new ExchangeCall(exchange, underscores)),
       limits: { ...limits, ...(maxBody !== undefined && { maxBody }) },
       log,
       tls,
@@ -101,12 +102,6 @@ export class SyncServer implements AsyncDisposable {
     await this.#listener.close(grace);
     // Its connections are gone, and with them whoever could wait for an answer.
     await this.#executor.close(0);
-  }
-
-  #serve(exchange: Exchange, underscores: boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#executor.run(new ExchangeCall(exchange, { reject, underscores })).then(resolve, reject);
-    });
   }
 }
 
@@ -168,50 +163,59 @@ class LoadedInline implements Executor {
 
 /** An exchange as a call. Any upgrade that the client asks for is left aside: it is a plain request. */
 class ExchangeCall implements Call {
-  readonly id: string;
-  readonly environ: EnvironData;
-  readonly length: number | null;
-  readonly #exchange: Exchange;
-  readonly #reject: (why: GatewayError) => void;
+  readonly exchange: Exchange;
+  readonly #underscores: boolean;
+  #environ: EnvironData | null = null;
 
-  constructor(
-    exchange: Exchange,
-    { reject, underscores }: { reject: (why: GatewayError) => void; underscores: boolean },
-  ) {
-    this.id = exchange.id;
-    this.environ = environOf(exchange, { underscores });
-    this.length = exchange.length;
-    this.#exchange = exchange;
-    this.#reject = reject;
+  constructor(exchange: Exchange, underscores: boolean) {
+    this.exchange = exchange;
+    this.#underscores = underscores;
   }
 
-  read(): Promise<{ readonly body: Uint8Array; readonly more: boolean }> {
-    return this.#exchange.read();
+  get id(): string {
+    return this.exchange.id;
+  }
+
+  get length(): number | null {
+    return this.exchange.length;
+  }
+
+  /** Made when it is asked for: a thread makes its own. */
+  get environ(): EnvironData {
+    this.#environ ??= environOf(this.exchange, { underscores: this.#underscores });
+    return this.#environ;
+  }
+
+  read(): Promise<Piece> {
+    return this.exchange.read();
   }
 
   start(status: StatusLine, headers: ResponseHeaders): void {
-    this.#exchange.start({ status: Number(status.slice(0, 3)), reason: status.slice(4), headers });
+    const code = codeOf(status);
+    this.exchange.start({ status: code.status, reason: code.reason, headers });
   }
 
   write(chunk: Uint8Array): Promise<void> {
-    return this.#exchange.write(chunk);
+    return this.exchange.write(chunk);
+  }
+
+  finish(chunk: Uint8Array): Promise<void> {
+    return this.exchange.finish(chunk);
   }
 
   flush(): void {
-    this.#exchange.flush();
+    this.exchange.flush();
   }
 
   end(): Promise<void> {
-    return this.#exchange.end();
+    return this.exchange.end();
   }
 
-  /** The connection answers for a handler that rejects; once the head is out it can only be cut. */
   fail(why: GatewayError): void {
-    if (this.#exchange.headed) this.#exchange.abort(why);
-    this.#reject(why);
+    this.exchange.fail(why);
   }
 
   get gone(): AbortSignal {
-    return this.#exchange.gone;
+    return this.exchange.gone;
   }
 }

@@ -102,6 +102,15 @@ export class LoopExchange implements Exchange {
     }
   }
 
+  /** Only a socket is answered with what another thread has put together. */
+  relay(): never {
+    throw new GatewayError('CONTRACT', 'Cannot relay an answer to a blocked caller');
+  }
+
+  fail(): void {
+    this.abort();
+  }
+
   /** The caller takes no more: the client has gone, or the answer has all the bytes that it can have. */
   leave(): void {
     this.#finish(this.#headed && this.#left === 0 ? 'complete' : 'gone');

@@ -1,12 +1,13 @@
 // The answer side of one exchange by way of a node:http response: what is held back, checked, and framed by node.
 import type { ServerResponse } from 'node:http';
 
-import { type ByteString, type HeaderList, latin1 } from '../../core/bytes.ts';
+import { type ByteString, fromLatin1, type HeaderList, latin1 } from '../../core/bytes.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { bodiless, reasonOf } from '../../core/status.ts';
 import { type AnswerSide, cannotSend, cannotStart, flushLater, tooLong, tooShort } from '../answer-side.ts';
-import { type CheckedHead, checkHead, dateLine, encodeInformational, encodeLastChunk } from '../encoder.ts';
+import { type CheckedHead, checkHead, dateLine, decodeHead, encodeInformational, encodeLastChunk } from '../encoder.ts';
 import type { HeadEvent } from '../events.ts';
+import type { WholeAnswer } from '../exchange.ts';
 import type { ResponseHead } from '../head.ts';
 
 /** Pieces up to this size are copied and leave with others of the same turn; larger ones leave at once. */
@@ -143,6 +144,12 @@ export class NodeAnswer implements AnswerSide {
     if (last) this.#response.end(last);
     else if (this.#held !== '') this.#response.end(this.#held, 'latin1');
     else this.#response.end();
+  }
+
+  relay({ text, blank, body }: WholeAnswer): void {
+    this.start(decodeHead(text.slice(0, blank)));
+    this.hold(body ?? fromLatin1(text.slice(blank + 2)));
+    this.end([]);
   }
 
   /** Sends what waits, and what node has corked until the end of the turn. */

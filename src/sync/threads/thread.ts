@@ -91,7 +91,7 @@ function serve(slots: Slots, slot: number, app: SyncApp, { index, lane }: Thread
     const environ = complete(slots, slot, lane, input, errors);
     request = environ['dualgate.request_id'];
     const call = respond(app, environ, new SlotSink(slots, slot, say, () => mark(slots, slot)));
-    while (!call.next().done);
+    while (call && !call.next().done);
   } catch (error) {
     slots.add(slot, 'outFlags', outFlag.failed);
     say({ kind: 'failed', slot, generation, error: carry(error) });

@@ -75,7 +75,7 @@ export function play(
     check() {},
   });
   try {
-    for (const _ of call) if (played.chunks.length >= leaveAfter) break;
+    for (const _ of call ?? []) if (played.chunks.length >= leaveAfter) break;
   } catch (error) {
     played.error = error as Played['error'] & Error; // the responder throws errors
   }

@@ -70,7 +70,7 @@ function play(
   };
   let error: unknown;
   try {
-    for (const _ of respond(app, environ, sink)) step?.(sink);
+    for (const _ of respond(app, environ, sink) ?? []) step?.(sink);
   } catch (thrown) {
     error = thrown;
   }
@@ -493,8 +493,8 @@ describe('close', () => {
       'wsgi.errors': new Errors(() => {}),
     };
     const call = respond(app, environ, new Recorder());
-    call.next();
-    call.return();
+    call?.next();
+    call?.return();
     expect([body.closed, body.returned]).toEqual([1, 1]);
   });
 
