@@ -5,6 +5,8 @@ import { nameOctets } from './grammar.ts';
 export interface FieldName {
   /** In lower case. */
   readonly text: string;
+  /** Of a common name: the same in each thread of each process that runs this file. -1 for others. */
+  readonly number: number;
   /** Framing or connection depends on it (RFC 9112 §6, §9). */
   readonly decides: boolean;
   /** It says how long the body is. */
@@ -30,7 +32,10 @@ const slots = 2048;
 /** Bounded: a slot that is taken stays taken; a name that finds it so is made each time. */
 const table: (FieldName | undefined)[] = Array.from({ length: slots });
 
-for (const text of [...deciding, ...common.flatMap((line) => line.split(' '))]) {
+/** By their numbers. */
+export const commonNames: readonly string[] = [...deciding, ...common.flatMap((line) => line.split(' '))];
+
+for (const text of commonNames) {
   const octets = Buffer.from(text, 'latin1');
   let hash = 0;
   for (const octet of octets) hash = (Math.imul(hash, 31) + octet) | 0;
@@ -48,6 +53,7 @@ export function nameOf(bytes: Buffer, start: number, end: number, hash: number):
   const text = bytes.toString('latin1', start, end).toLowerCase();
   const name: FieldName = {
     text,
+    number: commonNames.indexOf(text),
     decides: deciding.includes(text),
     frames: text === 'content-length' || text === 'transfer-encoding',
     underscored: text.includes('_'),

@@ -1,8 +1,9 @@
 // One pass over the bytes of a head: request line, fields, and the fields that decide about framing (RFC 9112 §3, §5).
-import type { ByteString, Header } from '../core/bytes.ts';
+import type { ByteString } from '../core/bytes.ts';
 import { HttpError } from '../core/errors.ts';
 import type { HeadEvent } from './events.ts';
 import { type FieldName, nameOf } from './field-name.ts';
+import { Fields } from './fields.ts';
 import { clear, type FramingFields, frame, noFraming, note } from './framing.ts';
 import { isHost, nameOctets, targetOctets, tokenOctets, valueOctets } from './grammar.ts';
 import { ParsedHead, type Version } from './head.ts';
@@ -40,7 +41,7 @@ export function parseHead(
   if (known) {
     line.head = line.version + 2 + last.fieldsLength;
     if (line.head - start > limits.maxHead) throw tooLong(limits);
-    return event(bytes, start, last.headers(), known, limits);
+    return event(bytes, start, known.fields, known.framing, limits);
   }
   let count = 0;
   let at = line.version + 2;
@@ -61,9 +62,9 @@ export function parseHead(
   }
   if (at + 2 - start > limits.maxHead) throw tooLong(limits);
   line.head = at + 2;
-  const headers = listed(bytes, start, at, count, limits);
-  const read = event(bytes, start, headers, framing, limits);
-  last.keep(bytes, { start, fields: line.version + 2, end: line.head }, read, framing);
+  const fields = fieldsOf(bytes, start, at, count, limits);
+  const read = event(bytes, start, fields, framing, limits);
+  last.keep(bytes, { start, line: line.version + 2, end: line.head }, read, { fields, framing });
   return read;
 }
 
@@ -125,40 +126,43 @@ function field(bytes: Buffer, start: number, end: number, index: number): number
   return at + 2;
 }
 
-/** The fields as strings, which are slices of one, and what of them decides about framing. */
-function listed(bytes: Buffer, start: number, end: number, count: number, limits: Limits): Header[] {
+/** The fields that stay, and what of them decides about framing. */
+function fieldsOf(bytes: Buffer, start: number, end: number, count: number, limits: Limits): Fields {
   const text = bytes.toString('latin1', start, end);
-  const headers: Header[] = [];
   clear(framing);
+  let kept = 0;
   for (let index = 0; index < count; index += 1) {
     const name = names[index];
     if (!name) break; // field() has set it
     if (name.underscored && !keeps(name.text, limits.underscores)) continue;
+    const valueStart = (values[2 * index] ?? 0) - start;
     const valueEnd = (values[2 * index + 1] ?? 0) - start;
-    const value = text.slice((values[2 * index] ?? 0) - start, valueEnd);
     if (name.decides) {
-      note(framing, name.text, value);
+      note(framing, name.text, text.slice(valueStart, valueEnd));
       if (name.frames && tabBehind(text, valueEnd)) throw broken(`a tab follows the value of ${name.text}`);
     }
-    headers.push([name.text, value]);
+    names[kept] = name;
+    values[2 * kept] = valueStart;
+    values[2 * kept + 1] = valueEnd;
+    kept += 1;
   }
-  return headers;
+  return new Fields(text, names.slice(0, kept), values.slice(0, 2 * kept));
 }
 
 function event(
   bytes: Buffer,
   start: number,
-  headers: Header[],
-  fields: FramingFields,
+  fields: Fields,
+  framing: FramingFields,
   limits: Limits,
 ): HeadEvent {
   const text = bytes.toString('latin1', start, line.version);
   const method = methodOf(text, line.method - start);
   const target = text.slice(line.method + 1 - start, line.target - start);
   const version = versionOf(text, line.target + 1 - start);
-  checkTarget(method, target, fields);
-  const head = new ParsedHead(method, target, version, headers);
-  return frame(head, fields, limits.maxBody);
+  checkTarget(method, target, framing);
+  const head = new ParsedHead(method, target, version, fields);
+  return frame(head, framing, limits.maxBody);
 }
 
 /** The methods that nearly all requests have are not made anew. */

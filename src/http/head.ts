@@ -1,5 +1,6 @@
 // The head of a request and of a response, as both wings see them.
 import type { ByteString, HeaderList } from '../core/bytes.ts';
+import { Fields } from './fields.ts';
 
 export type Version = '1.0' | '1.1' | '2';
 
@@ -15,6 +16,8 @@ export interface RequestHead {
   readonly version: Version;
   /** In the order of arrival, names in lower case. */
   readonly headers: HeaderList;
+  /** The same as they lie in the head's text, where they have not been changed since. */
+  readonly fields?: Fields | null;
   /** All values of a field in one: cookies joined by `; `, others by `, ` (RFC 9110 §5.3). */
   get(name: string): ByteString | undefined;
   all(name: string): ByteString[];
@@ -35,25 +38,29 @@ export class ParsedHead implements RequestHead {
   readonly path: ByteString;
   readonly query: ByteString;
   readonly version: Version;
-  readonly headers: HeaderList;
+  /** As they were parsed; null where the head was put together of a list. */
+  readonly fields: Fields | null;
+  #headers: HeaderList | null;
 
-  constructor(method: string, target: ByteString, version: Version, headers: HeaderList) {
+  constructor(method: string, target: ByteString, version: Version, headers: Fields | HeaderList) {
     const query = target.indexOf('?');
     this.method = method;
     this.target = target;
     this.path = target.startsWith('/') && query < 0 ? target : pathOf(target, query);
     this.query = query < 0 ? '' : target.slice(query + 1);
     this.version = version;
-    this.headers = headers;
+    this.fields = headers instanceof Fields ? headers : null;
+    this.#headers = headers instanceof Fields ? null : headers;
+  }
+
+  get headers(): HeaderList {
+    this.#headers ??= this.fields?.list() ?? [];
+    return this.#headers;
   }
 
   get(name: string): ByteString | undefined {
-    let value: ByteString | undefined;
-    for (const [field, one] of this.headers) {
-      if (field !== name) continue;
-      value = value === undefined ? one : `${value}${name === 'cookie' ? '; ' : ', '}${one}`;
-    }
-    return value;
+    if (!this.has(name)) return undefined;
+    return this.all(name).join(name === 'cookie' ? '; ' : ', ');
   }
 
   all(name: string): ByteString[] {
@@ -63,9 +70,15 @@ export class ParsedHead implements RequestHead {
   }
 
   has(name: string): boolean {
+    if (this.fields && !this.#headers) return has(this.fields, name);
     for (const [field] of this.headers) if (field === name) return true;
     return false;
   }
+}
+
+function has({ names }: Fields, name: string): boolean {
+  for (const { text } of names) if (text === name) return true;
+  return false;
 }
 
 /** In absolute form the path begins behind the authority (RFC 9112 §3.2.2). */

@@ -1,8 +1,14 @@
 // The head that came last on a connection: a client that sends the same octets again has them read without a scan.
-import type { Header } from '../core/bytes.ts';
 import type { HeadEvent } from './events.ts';
+import type { Fields } from './fields.ts';
 import type { FramingFields } from './framing.ts';
 import { ParsedHead } from './head.ts';
+
+/** Fields, and what of them decided about framing. */
+interface KnownFields {
+  readonly fields: Fields;
+  readonly framing: FramingFields;
+}
 
 /** Longer heads are not kept: an idle connection holds on to them. */
 const most = 2048;
@@ -19,8 +25,7 @@ export class LastHead {
   /** How many of them are the request line. */
   #line = 0;
   #event: HeadEvent | null = null;
-  #headers: readonly Header[] = [];
-  #framing: FramingFields | null = null;
+  #known: KnownFields | null = null;
   #heads = 0;
   #misses = 0;
 
@@ -38,36 +43,32 @@ export class LastHead {
   again(bytes: Buffer, at: number, end: number): HeadEvent | null {
     const octets = this.#octets;
     const event = this.#event;
-    if (!octets || !event || end - at < octets.length) return null;
+    const known = this.#known;
+    if (!octets || !event || !known || end - at < octets.length) return null;
     if (!same(octets, 0, bytes, at)) return null;
     this.#misses = 0;
     const { length, keepAlive, expectsContinue } = event;
     const { method, target, version } = event.head;
-    const head = new ParsedHead(method, target, version, this.headers());
+    const head = new ParsedHead(method, target, version, known.fields);
     return { kind: 'head', head, length, keepAlive, expectsContinue };
   }
 
-  /** What decided about framing, where bytes[at, end) begin with the same fields; null where they do not. */
-  sameFields(bytes: Buffer, at: number, end: number): FramingFields | null {
+  /** The fields, where bytes[at, end) begin with the same ones; null where they do not. */
+  sameFields(bytes: Buffer, at: number, end: number): KnownFields | null {
     const octets = this.#octets;
     const size = this.fieldsLength;
     if (!octets || end - at < size) return null;
     if (!same(octets, this.#line, bytes, at)) return null;
     this.#misses = 0;
-    return this.#framing;
-  }
-
-  /** As a list of its own: an app may do with it what it likes. */
-  headers(): Header[] {
-    return this.#headers.map(copyOf);
+    return this.#known;
   }
 
   /** Keeps the head in bytes[start, end), from the second one of a connection on: most connections have one. */
   keep(
     bytes: Buffer,
-    { start, fields, end }: { start: number; fields: number; end: number },
+    { start, line, end }: { start: number; line: number; end: number },
     event: HeadEvent,
-    framing: FramingFields,
+    known: KnownFields,
   ): void {
     this.#heads += 1;
     if (this.#heads === 1 || this.#misses === patience || end - start > most) return;
@@ -75,10 +76,9 @@ export class LastHead {
     const octets = Buffer.allocUnsafeSlow(end - start); // its own memory: a slice would hold all that came with it
     bytes.copy(octets, 0, start, end);
     this.#octets = octets;
-    this.#line = fields - start;
+    this.#line = line - start;
     this.#event = event;
-    this.#headers = event.head.headers.map(copyOf);
-    this.#framing = { ...framing };
+    this.#known = { fields: known.fields, framing: { ...known.framing } };
   }
 }
 
@@ -90,8 +90,4 @@ function same(octets: Buffer, from: number, bytes: Buffer, at: number): boolean 
     if (octets[from + index] !== bytes[at + index]) return false;
   }
   return true;
-}
-
-function copyOf(header: Header): Header {
-  return [header[0], header[1]];
 }

@@ -1,6 +1,8 @@
 // An exchange as the plain part of an environ: the request's head in CGI's words.
 import { type ByteString, type HeaderList, percentDecode } from '../core/bytes.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { commonNames } from '../http/field-name.ts';
+import type { Fields } from '../http/fields.ts';
 import type { EnvironData } from './interface.ts';
 
 export const serverSoftware = 'dualgate/0.1.0';
@@ -46,7 +48,8 @@ export function environOf(exchange: Exchange, options: EnvironOptions = {}): Env
     if (client[1] > 0) environ.REMOTE_PORT = String(client[1]); // 0: a proxy named the client without its port
   }
   if (secure) environ.HTTPS = 'on';
-  addHeaders(environ, head.headers, options.underscores ?? false);
+  if (head.fields) addFields(environ, head.fields, options.underscores ?? false);
+  else addHeaders(environ, head.headers, options.underscores ?? false);
   return environ;
 }
 
@@ -54,13 +57,29 @@ const version: readonly [1, 0] = Object.freeze([1, 0] as const);
 
 function addHeaders(environ: EnvironData, headers: HeaderList, underscores: boolean): void {
   for (const [name, value] of headers) {
-    // "X_Forwarded_For" would become the same variable as "X-Forwarded-For", so it is dropped unless it was asked for (W-23)
-    if (!underscores && name.includes('_')) continue;
-    const key = variableOf(name);
-    const before = environ[key];
-    if (before === undefined) environ[key] = value;
-    else environ[key] = `${before}${key === 'HTTP_COOKIE' ? '; ' : ','}${value}`;
+    if (taken(name, underscores)) addHeader(environ, variableOf(name), value);
   }
+}
+
+/** The same of a head that was parsed: no list is made of it (twelve headers: 0.5 µs). */
+function addFields(environ: EnvironData, fields: Fields, underscores: boolean): void {
+  for (let index = 0; index < fields.count; index += 1) {
+    const name = fields.names[index];
+    if (!name || (name.underscored && !underscores)) continue;
+    addHeader(environ, commonVariables[name.number] ?? variableOf(name.text), fields.value(index));
+  }
+}
+
+/** Repeats are joined (W-12). */
+export function addHeader(environ: EnvironData, key: Uppercase<string>, value: ByteString): void {
+  const before = environ[key];
+  if (before === undefined) environ[key] = value;
+  else environ[key] = `${before}${key === 'HTTP_COOKIE' ? '; ' : ','}${value}`;
+}
+
+/** "X_Forwarded_For" would become the same variable as "X-Forwarded-For", so it is dropped unless it was asked for (W-23). */
+function taken(name: ByteString, underscores: boolean): boolean {
+  return underscores || !name.includes('_');
 }
 
 const variables = new Map<string, Uppercase<string>>([
@@ -70,7 +89,7 @@ const variables = new Map<string, Uppercase<string>>([
 const maxVariables = 1024;
 
 /** `accept-language` to `HTTP_ACCEPT_LANGUAGE`, remembered. */
-function variableOf(name: ByteString): Uppercase<string> {
+export function variableOf(name: ByteString): Uppercase<string> {
   const known = variables.get(name);
   if (known !== undefined) return known;
   // a token in capitals
@@ -78,3 +97,6 @@ function variableOf(name: ByteString): Uppercase<string> {
   if (variables.size < maxVariables) variables.set(name, variable);
   return variable;
 }
+
+/** By the numbers of the names. */
+export const commonVariables: readonly Uppercase<string>[] = commonNames.map(variableOf);
