@@ -2,13 +2,16 @@
 import { writeSync } from 'node:fs';
 import process from 'node:process';
 
+/** Where a stream's bytes go: to a file descriptor, before it returns. */
+export type Outlet = (fd: number, data: string | Uint8Array) => void;
+
 /**
  * From now on process.stdout and process.stderr of this thread (and so console) write before they return. A worker's own
  * streams go through the main thread: a blocked thread gets one line out, and loses the rest when it is terminated.
  */
-export function writeAtOnce(): void {
-  redirect(process.stdout, 1);
-  redirect(process.stderr, 2);
+export function writeAtOnce(outlet: Outlet = writeWhole): void {
+  redirect(process.stdout, 1, outlet);
+  redirect(process.stderr, 2, outlet);
 }
 
 /** Writes all of it; a pipe that is full for a moment (EAGAIN) is tried again, a closed one is given up. */
@@ -31,12 +34,12 @@ const nap = new Int32Array(new SharedArrayBuffer(4));
 
 type Done = (error?: Error | null) => void;
 
-function redirect(stream: NodeJS.WriteStream, fd: number): void {
+function redirect(stream: NodeJS.WriteStream, fd: number, outlet: Outlet): void {
   stream.write = (chunk: string | Uint8Array, encoding?: BufferEncoding | Done, done?: Done): boolean => {
     const after = typeof encoding === 'function' ? encoding : done;
     const data =
       typeof chunk === 'string' && typeof encoding === 'string' ? Buffer.from(chunk, encoding) : chunk;
-    writeWhole(fd, data);
+    outlet(fd, data);
     if (after) queueMicrotask(() => after());
     return true;
   };

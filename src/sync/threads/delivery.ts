@@ -153,6 +153,14 @@ export class Delivery implements IntakeOwner {
     this.look();
   }
 
+  /** Its thread is being terminated, and keeps the slot until it has exited: nothing of it is looked at any more. */
+  condemn(why: GatewayError): void {
+    this.#slot = none;
+    if (!this.#over && !this.#ended) this.call.fail(why);
+    this.#over = true;
+    this.settle();
+  }
+
   #tellGone(): void {
     this.#slots.add(this.#slot, 'inFlags', inFlag.gone);
     this.#slots.ring(this.#slot);

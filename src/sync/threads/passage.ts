@@ -6,6 +6,7 @@ import type { Source } from '../input.ts';
 import type { EnvironData, ResponseHeaders, StatusLine } from '../interface.ts';
 import type { Sink } from '../responder.ts';
 import { decodeEnviron, encodeHead } from './heads.ts';
+import { overdue } from './deadlines.ts';
 import type { FromThread, ToThread } from './messages.ts';
 import { inFlag, outFlag, type Slots } from './slots.ts';
 
@@ -22,7 +23,8 @@ export function environFor(slots: Slots, slot: number, say: Say): EnvironData {
     const message = parentPort && receiveMessageOnPort(parentPort)?.message;
     // the pool sends nothing but ToThread, and this thread asks for one at a time
     const given = message as ToThread | undefined;
-    if (given?.slot === slot && given.generation === generation) environ = given.environ;
+    if (given?.kind === 'environ' && given.slot === slot && given.generation === generation)
+      environ = given.environ;
     return environ !== undefined || (slots.get(slot, 'inFlags') & inFlag.gone) !== 0;
   });
   if (!environ) throw new Disconnected();
@@ -55,6 +57,7 @@ export class SlotSource implements Source {
       }
       if (flags & inFlag.broken) throw broken(slots.get(slot, 'inStatus'));
       if (flags & inFlag.end) return null;
+      if (flags & inFlag.late) throw overdue(slots.get(slot, 'limit'));
       this.#want(flags);
       slots.wait(slot, () => slots.get(slot, 'inFlags') !== flags || slots.in(slot).used > 0);
     }
@@ -62,7 +65,10 @@ export class SlotSource implements Source {
 
   get ready(): boolean {
     const flags = this.#slots.get(this.#slot, 'inFlags');
-    if (flags & (inFlag.gone | inFlag.broken | inFlag.end) || this.#slots.in(this.#slot).used > 0)
+    if (
+      flags & (inFlag.gone | inFlag.broken | inFlag.end | inFlag.late) ||
+      this.#slots.in(this.#slot).used > 0
+    )
       return true;
     this.#want(flags);
     return false;
@@ -110,7 +116,7 @@ export class SlotSink implements Sink {
   }
 
   write(chunk: Uint8Array, held: boolean): void {
-    this.check();
+    this.#checkGone();
     if (chunk.length === 0) {
       this.#slots.add(this.#slot, 'outFlags', outFlag.flush);
       this.#mark();
@@ -122,8 +128,9 @@ export class SlotSink implements Sink {
       at += count;
       if (at < chunk.length) {
         this.#mark();
-        this.#slots.wait(this.#slot, () => out.used < out.size || this.#gone);
-        this.check();
+        this.#slots.wait(this.#slot, () => out.used < out.size || this.#stopped);
+        if (out.used < out.size) this.#checkGone();
+        else this.check();
       }
     }
     if (!held) this.#mark();
@@ -135,11 +142,17 @@ export class SlotSink implements Sink {
     if (closing) this.#mark();
   }
 
+  /** Where the app waits, or gives nothing: there it hears of its deadline too. What it can still write, it may. */
   check(): void {
-    if (this.#gone) throw new Disconnected();
+    this.#checkGone();
+    if (this.#stopped) throw overdue(this.#slots.get(this.#slot, 'limit'));
   }
 
-  get #gone(): boolean {
-    return (this.#slots.get(this.#slot, 'inFlags') & inFlag.gone) !== 0;
+  #checkGone(): void {
+    if (this.#slots.get(this.#slot, 'inFlags') & inFlag.gone) throw new Disconnected();
+  }
+
+  get #stopped(): boolean {
+    return (this.#slots.get(this.#slot, 'inFlags') & (inFlag.gone | inFlag.late)) !== 0;
   }
 }

@@ -8,11 +8,12 @@ import { type Log, silent } from '../../core/log.ts';
 import { publish, traced } from '../../core/trace.ts';
 import type { Call, Executor } from '../call.ts';
 import { failCall } from '../failure.ts';
-import { Crew } from './crew.ts';
+import { Crew, type FromSeat } from './crew.ts';
+import { type Overrun, Watch } from './deadlines.ts';
 import { type Depot, Delivery } from './delivery.ts';
 import { Early } from './early.ts';
-import type { FromThread } from './messages.ts';
-import { Slots } from './slots.ts';
+import type { ThreadMode } from './messages.ts';
+import { Slots, state } from './slots.ts';
 
 export interface PoolOptions {
   /** How many calls can be inside the app at once. */
@@ -28,6 +29,25 @@ export interface PoolOptions {
   readonly lane?: string;
   /** ms for a thread to load the app; 60 000. */
   readonly startTimeout?: number;
+  /** ms that a call may hold a thread without progress (a byte of its body, a byte of its answer); 0: no limit. 30 000. */
+  readonly timeout?: number;
+  /** ms that it may hold one in all; 0: no limit, which is the default. */
+  readonly requestTimeout?: number;
+  /** Calls after which a thread is replaced by a fresh one, and a random part of so many more; 0: never. */
+  readonly maxRequests?: number;
+  readonly maxRequestsJitter?: number;
+  /** Bytes of a thread's own heap and buffers, beyond which it is replaced; 0: no limit. */
+  readonly maxThreadMemory?: number;
+  /** Threads that have loaded the app and wait for another to fail; 1 where there are two threads or more, else 0. */
+  readonly warm?: number;
+  /** Threads that may be stuck in native calls and still be replaced; as many as there are threads. */
+  readonly quarantine?: number;
+  /** More than that are stuck: the process should be replaced, for its threads run out. Called once. */
+  readonly onUnfit?: (why: GatewayError) => void;
+  /** Between calls a thread waits in its event loop (`wa`), or in Atomics.wait, and its timers and promises with it (`block`). */
+  readonly mode?: ThreadMode;
+  /** Lines that the app prints in a call begin with the request's id, unless they begin with `{`. On. */
+  readonly printIds?: boolean;
   /** A thread whose heap grows beyond them dies, and its call with it; Node's own limits by default. */
   readonly resourceLimits?: ResourceLimits;
 }
@@ -47,6 +67,7 @@ export class Pool implements Executor {
   readonly multithread: boolean;
   readonly #slots: Slots;
   readonly #crew: Crew;
+  readonly #watch: Watch | null;
   readonly #log: Log;
   readonly #depot: Depot;
   readonly #backlog: number;
@@ -60,6 +81,7 @@ export class Pool implements Executor {
   readonly #open: Delivery[] = [];
   #flushing = false;
   #sweeper: NodeJS.Timeout | null = null;
+  #stuck = 0;
   #closed: Promise<void> | null = null;
 
   constructor(source: AppSource, options: PoolOptions) {
@@ -72,6 +94,7 @@ export class Pool implements Executor {
       lane,
       startTimeout = 60_000,
     } = options;
+    const { timeout = 30_000, requestTimeout = 0 } = options;
     if (!Number.isInteger(threads) || threads < 1) {
       throw new GatewayError('USAGE', `A pool has at least one thread, not "${threads}"`);
     }
@@ -89,16 +112,29 @@ export class Pool implements Executor {
       laneOf: (thread) => this.laneOf(thread),
       early: new Early(Math.max(1, Math.floor(threads / 2))),
     };
+    const limits = { timeout, requestTimeout };
+    this.#watch = timeout > 0 || requestTimeout > 0 ? new Watch(this.#slots, limits) : null;
     this.#crew = new Crew({
       source,
-      slots: this.#slots.handle,
+      slots: this.#slots,
       laneOf: (thread) => this.laneOf(thread),
       argument,
       startTimeout,
       resourceLimits: options.resourceLimits,
+      habits: {
+        mode: options.mode ?? 'wa',
+        maxMemory: options.maxThreadMemory ?? 0,
+        printIds: options.printIds ?? true,
+      },
+      warm: options.warm ?? (threads > 1 ? 1 : 0),
+      maxCalls: options.maxRequests ?? 0,
+      maxCallsJitter: options.maxRequestsJitter ?? 0,
+      quarantine: options.quarantine ?? threads,
       log,
       onMessage: (thread, message) => this.#onMessage(thread, message),
       onDeath: (thread, why) => this.#onDeath(thread, why),
+      onFreed: (slot) => this.#onFreed(slot),
+      onUnfit: (why) => this.#onUnfit(why, options.onUnfit),
     });
   }
 
@@ -127,6 +163,21 @@ export class Pool implements Executor {
     await this.#closed;
   }
 
+  /** Spare threads that can step in at once. */
+  get spares(): number {
+    return this.#crew.spares;
+  }
+
+  /** Threads that were told to end and have not: native calls cannot be ended. */
+  get quarantined(): number {
+    return this.#crew.quarantined;
+  }
+
+  /** After close(): threads that could not be ended, and that a process waits for when it exits. */
+  get stuck(): number {
+    return this.#stuck;
+  }
+
   laneOf(thread: number): string {
     return this.#lane ?? `thread ${thread + 1}`;
   }
@@ -134,6 +185,10 @@ export class Pool implements Executor {
   /** Into a free slot, or into the backlog; false where that is full too. */
   #place(delivery: Delivery): boolean {
     const { call } = delivery;
+    if (!this.#crew.works) {
+      call.fail(noThread());
+      return false;
+    }
     if (traced()) publish({ at: performance.now(), id: call.id, lane: 'pool', kind: 'queued' });
     const slot = this.#free.pop();
     if (slot !== undefined) this.#dispatch(delivery, slot);
@@ -187,7 +242,7 @@ export class Pool implements Executor {
     this.#free.push(slot);
   }
 
-  #onMessage(thread: number, message: Exclude<FromThread, { kind: 'ready' | 'refused' }>): void {
+  #onMessage(thread: number, message: FromSeat): void {
     if (message === 0) {
       this.#look();
       return;
@@ -226,8 +281,47 @@ export class Pool implements Executor {
     this.#wakeSoon();
   }
 
-  /** Calls that last: from now on they hear when their client goes. Deadlines per request will be looked at here too. */
+  /** A thread that ends its call just now has been faster, and lives. */
+  #overrun({ slot, thread, why }: Overrun): void {
+    if (!this.#slots.turn(slot, state.running + thread, state.zombie)) return;
+    const delivery = this.#at[slot];
+    this.#at[slot] = undefined;
+    if (delivery) {
+      const { call } = delivery;
+      const what = `${call.environ.REQUEST_METHOD} ${JSON.stringify(call.environ.PATH_INFO)}`;
+      const where = this.laneOf(thread);
+      this.#log.error(`${why.message}: ${what} on ${where}, which is ended; another takes its place`, {
+        request: call.id,
+      });
+    }
+    this.#crew.condemn(thread, slot);
+    delivery?.condemn(why);
+    if (!this.#crew.works) this.#refuseWaiting();
+  }
+
+  #onFreed(slot: number): void {
+    this.#slots.set(slot, 'state', state.free);
+    this.#release(slot);
+    this.#wakeSoon();
+  }
+
+  #onUnfit(why: GatewayError, tell: PoolOptions['onUnfit']): void {
+    this.#log.error(why.message);
+    tell?.(why);
+  }
+
+  /** No thread will come for them. */
+  #refuseWaiting(): void {
+    for (const [slot, delivery] of this.#at.entries()) {
+      if (delivery && this.#slots.turn(slot, state.ready, state.cancelled)) delivery.cut(noThread());
+    }
+    for (const delivery of this.#waiting) delivery.cut(noThread());
+    this.#waiting.clear();
+  }
+
+  /** Calls that last: from now on they hear when their client goes; and those that have lasted too long are ended. */
   #sweep(): void {
+    for (const overrun of this.#watch?.look(performance.now()) ?? []) this.#overrun(overrun);
     for (const delivery of this.#open) {
       if (delivery.watch()) continue;
       if (this.multithread) delivery.intake?.hurry();
@@ -251,6 +345,10 @@ export class Pool implements Executor {
     if (this.#sweeper) clearInterval(this.#sweeper);
     this.#sweeper = null;
     this.#slots.shut();
-    await this.#crew.close();
+    this.#stuck = await this.#crew.close();
   }
+}
+
+function noThread(): HttpError {
+  return new HttpError(503, 'All threads are stuck in native calls that nothing can end');
 }

@@ -15,11 +15,14 @@ export interface SlotsHandle {
  * The loop takes a slot from free and back; a thread owns it from running to done. Both changes out of ready are a
  * compare-and-swap, so a slot that stands in the queue twice (a thread died with it) is still served once. From `running`
  * on the values say which thread: running + its index, in one word, so that a death between the two cannot be.
+ * running → zombie, by the loop, where a thread is to be terminated in the middle of its call; that and running → done are
+ * a compare-and-swap too, so that a thread which ends its call just then is not terminated in the next one. A zombie's
+ * slot is the old thread's until that has exited, for a native call may still be writing in it.
  */
-export const state = { free: 0, ready: 1, done: 2, cancelled: 3, running: 16 } as const;
+export const state = { free: 0, ready: 1, done: 2, cancelled: 3, zombie: 4, running: 16 } as const;
 
 /** Bits of the word inFlags: written by the loop, read by the thread. */
-export const inFlag = { end: 1, gone: 2, broken: 4, lazy: 8, traced: 16 } as const;
+export const inFlag = { end: 1, gone: 2, broken: 4, lazy: 8, traced: 16, late: 32 } as const;
 
 /** Bits of the word outFlags: written by the thread, read by the loop. */
 export const outFlag = { head: 1, end: 2, failed: 4, flush: 8, wanting: 16 } as const;
@@ -38,6 +41,8 @@ export const word = {
   inStalled: 7,
   /** The one word that a blocked thread waits on: every change that could matter to it adds one. */
   bell: 8,
+  /** What the flag `late` means, in ms: without progress; negative: in all. */
+  limit: 9,
   inRead: 16,
   outWritten: 17,
   outFlags: 18,
@@ -123,6 +128,11 @@ export class Slots {
   /** Sets bits; gives the value before. */
   add(slot: number, name: 'inFlags' | 'outFlags', bits: number): number {
     return Atomics.or(this.words, this.at(slot, name), bits);
+  }
+
+  /** For the loop: takes back flags that it has set. */
+  clear(slot: number, bits: number): void {
+    Atomics.and(this.words, this.at(slot, 'inFlags'), ~bits);
   }
 
   /** From one state to another; false where it was not in the first. */
@@ -251,6 +261,24 @@ export class Slots {
 
   get closing(): boolean {
     return Atomics.load(this.words, control.closing) === 1;
+  }
+
+  /* ── who leaves ───────────────────────────────────────────────────── */
+
+  /** For the loop: the thread at this index takes no call any more, and says `left` when it is done with its last one. */
+  dismiss(thread: number): void {
+    Atomics.store(this.words, this.bell(thread) + 1, 1);
+    this.#wake(thread);
+  }
+
+  dismissed(thread: number): boolean {
+    return Atomics.load(this.words, this.bell(thread) + 1) === 1;
+  }
+
+  /** For the loop: another thread takes this index. */
+  seat(thread: number): void {
+    this.getUp(thread);
+    Atomics.store(this.words, this.bell(thread) + 1, 0);
   }
 
   /* ── what changed, from the threads to the loop ───────────────────── */

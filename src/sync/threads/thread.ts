@@ -12,9 +12,12 @@ import { Errors } from '../error-stream.ts';
 import { Input } from '../input.ts';
 import type { Environ, SyncApp } from '../interface.ts';
 import { respond } from '../responder.ts';
-import type { FromThread, ThreadData } from './messages.ts';
+import { forOneThreadOnly } from './addon.ts';
+import type { FromThread, Seat, ThreadData, ToThread } from './messages.ts';
+import { Output } from './output.ts';
 import { SlotSink, SlotSource, environFor } from './passage.ts';
 import { inFlag, outFlag, Slots, state } from './slots.ts';
+import { Wear } from './wear.ts';
 
 /** ms: after so long the thread's own loop gets a turn between two calls, for the app's timers and promises. */
 const maxTurn = 10;
@@ -24,62 +27,123 @@ const maxLines = 256;
 void main();
 
 async function main(): Promise<void> {
-  // crew.ts starts this module with it
+  // hand.ts starts this module with it
   const data = threadData() as ThreadData;
-  writeAtOnce();
+  const output = new Output();
+  writeAtOnce(output.outlet);
   let app: SyncApp;
   try {
     app = asSyncApp(await loadApp(data.source, data.argument), data.source.shown);
   } catch (error) {
-    say({ kind: 'refused', error: carry(error) });
+    say({ kind: 'refused', error: carry(forOneThreadOnly(error, data.source)) });
     return;
   }
   // A promise of waitAsync does not keep a thread alive (nodejs/node#44729); a timer does.
   setInterval(() => {}, 2 ** 31 - 1);
   const slots = new Slots(data.slots);
+  const seated = seat();
   say({ kind: 'ready' });
-  await work(slots, app, data);
+  const { index, lane, maxCalls } = await seated;
+  const bench: Bench = { slots, app, index, lane, ...(data.habits.printIds && { output }) };
+  const wear = new Wear(maxCalls, data.habits.maxMemory);
+  if (data.habits.mode === 'block') workBlocked(bench, wear);
+  else await work(bench, wear);
+  process.exit(0);
 }
 
-/** Serves until the pool closes. Between calls the thread's event loop lives. */
-async function work(slots: Slots, app: SyncApp, data: ThreadData): Promise<void> {
-  const { index } = data;
+/** What a call needs of its thread. */
+interface Bench {
+  readonly slots: Slots;
+  readonly app: SyncApp;
+  readonly index: number;
+  readonly lane: string;
+  readonly output?: Output;
+}
+
+/** The first message gives a place in the pool; a spare thread waits for it. */
+function seat(): Promise<Seat> {
+  return new Promise((resolve) => {
+    // the pool sends a seat first, and only to threads without one
+    parentPort?.once('message', (message: ToThread) => resolve(message as Seat));
+  });
+}
+
+/** Serves until the pool closes, or until it is dismissed. Between calls the thread's event loop lives. */
+async function work(bench: Bench, wear: Wear): Promise<void> {
+  const { slots, index } = bench;
   let since = performance.now();
-  while (!slots.closing) {
+  while (stays(bench)) {
     const slot = slots.claim();
     if (slot < 0) {
       await sleepUntilCalled(slots, index);
       since = performance.now();
       continue;
     }
-    // Each thread that finds more wakes the next one: the loop wakes one a turn, however many calls came.
-    if (slots.queued > 0) slots.wakeOne();
-    serve(slots, slot, app, data);
-    if (performance.now() - since > maxTurn) {
+    if (!serve(bench, slot)) return;
+    const now = performance.now();
+    sayWear(wear, now);
+    if (now - since > maxTurn) {
       await setImmediate();
       since = performance.now();
     } else await undefined;
   }
-  process.exit(0);
+}
+
+/** The same without an event loop: what the app leaves to timers and promises never runs. */
+function workBlocked(bench: Bench, wear: Wear): void {
+  const { slots, index } = bench;
+  while (stays(bench)) {
+    const slot = slots.claim();
+    if (slot < 0) {
+      const seen = lieDown(slots, index);
+      if (seen !== null) Atomics.wait(slots.words, slots.bell(index), seen);
+      slots.getUp(index);
+      continue;
+    }
+    if (!serve(bench, slot)) return;
+    sayWear(wear, performance.now());
+  }
+}
+
+/** False where it has left: it has said so, and takes nothing any more. */
+function stays({ slots, index }: Bench): boolean {
+  if (slots.closing) return false;
+  if (!slots.dismissed(index)) return true;
+  slots.getUp(index);
+  // It may have been woken for a call that it does not take.
+  if (slots.queued > 0) slots.wakeOne();
+  say({ kind: 'left' });
+  return false;
 }
 
 async function sleepUntilCalled(slots: Slots, index: number): Promise<void> {
-  const bell = slots.bell(index);
-  const seen = Atomics.load(slots.words, bell);
-  slots.lieDown(index);
-  if (slots.queued === 0 && !slots.closing) {
-    const wait = Atomics.waitAsync(slots.words, bell, seen);
+  const seen = lieDown(slots, index);
+  if (seen !== null) {
+    const wait = Atomics.waitAsync(slots.words, slots.bell(index), seen);
     if (wait.async) await wait.value;
   }
   slots.getUp(index);
 }
 
-/** One call, or a cancelled one. */
-function serve(slots: Slots, slot: number, app: SyncApp, { index, lane }: ThreadData): void {
-  if (!slots.turn(slot, state.ready, state.running + index)) {
-    if (slots.turn(slot, state.cancelled, state.done)) mark(slots, slot);
-    return;
-  }
+/** What the thread's bell says as it falls asleep; null where it has something to do. */
+function lieDown(slots: Slots, index: number): number | null {
+  const seen = Atomics.load(slots.words, slots.bell(index));
+  slots.lieDown(index);
+  return slots.queued === 0 && !slots.closing && !slots.dismissed(index) ? seen : null;
+}
+
+/** One call, or a cancelled one. False where the thread has been condemned meanwhile: it must touch nothing any more. */
+function serve(bench: Bench, slot: number): boolean {
+  const { slots, index } = bench;
+  // Each thread that finds more wakes the next one: the loop wakes one a turn, however many calls came.
+  if (slots.queued > 0) slots.wakeOne();
+  if (slots.turn(slot, state.ready, state.running + index)) return run(bench, slot);
+  if (slots.turn(slot, state.cancelled, state.done)) mark(slots, slot);
+  return true;
+}
+
+function run(bench: Bench, slot: number): boolean {
+  const { slots, app, index, output } = bench;
   const timed = (slots.get(slot, 'inFlags') & inFlag.traced) !== 0;
   slots.set(slot, 'thread', index);
   if (timed) slots.times[slots.time(slot)] = performance.timeOrigin + performance.now();
@@ -88,8 +152,9 @@ function serve(slots: Slots, slot: number, app: SyncApp, { index, lane }: Thread
   let request: unknown;
   const errors = new Errors((text) => sayLine(slots, { kind: 'line', request, text }));
   try {
-    const environ = complete(slots, slot, lane, input, errors);
+    const environ = complete(bench, slot, { input, errors });
     request = environ['dualgate.request_id'];
+    output?.enter(request);
     const call = respond(app, environ, new SlotSink(slots, slot, say, () => mark(slots, slot)));
     while (call && !call.next().done);
   } catch (error) {
@@ -98,13 +163,19 @@ function serve(slots: Slots, slot: number, app: SyncApp, { index, lane }: Thread
   } finally {
     input.expire();
     errors.flush();
+    output?.leave();
     if (timed) slots.times[slots.time(slot) + 1] = performance.timeOrigin + performance.now();
-    slots.set(slot, 'state', state.done);
-    mark(slots, slot);
   }
+  if (!slots.turn(slot, state.running + index, state.done)) return false;
+  mark(slots, slot);
+  return true;
 }
 
-function complete(slots: Slots, slot: number, lane: string, input: Input, errors: Errors): Environ {
+function complete(
+  { slots, lane }: Bench,
+  slot: number,
+  { input, errors }: { input: Input; errors: Errors },
+): Environ {
   const generation = slots.get(slot, 'generation');
   // The thread adds what only it knows, so that the data becomes a whole environ.
   const environ = environFor(slots, slot, say) as Environ;
@@ -119,6 +190,11 @@ function complete(slots: Slots, slot: number, lane: string, input: Input, errors
 
 function mark(slots: Slots, slot: number): void {
   if (slots.mark(slot)) say(0);
+}
+
+function sayWear(wear: Wear, now: number): void {
+  const why = wear.worn(now);
+  if (why !== undefined) say({ kind: 'worn', why });
 }
 
 function sayLine(slots: Slots, line: Extract<FromThread, { kind: 'line' }>): void {

@@ -16,6 +16,6 @@ test('lines come out while the thread is blocked, whole, and before it is termin
     errors += text;
   });
   const code = await new Promise((resolve) => child.on('close', resolve));
-  expect([out, code], errors).toEqual(['one\ntwo €\nthree\n', 0]);
-  expect(errors).toBe('to standard error\n');
+  expect([out, code], errors).toEqual(['[test] one\n[test] two €\n[test] three\n', 0]);
+  expect(errors).toBe('[test] to standard error\n');
 });
