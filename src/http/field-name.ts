@@ -35,12 +35,13 @@ const table: (FieldName | undefined)[] = Array.from({ length: slots });
 /** By their numbers. */
 export const commonNames: readonly string[] = [...deciding, ...common.flatMap((line) => line.split(' '))];
 
-for (const text of commonNames) {
+/** The same as the parser knows them. */
+export const commonFieldNames: readonly FieldName[] = commonNames.map((text) => {
   const octets = Buffer.from(text, 'latin1');
   let hash = 0;
   for (const octet of octets) hash = (Math.imul(hash, 31) + octet) | 0;
-  nameOf(octets, 0, octets.length, hash);
-}
+  return nameOf(octets, 0, octets.length, hash);
+});
 
 /**
  * The name in bytes[start, end), which are token octets. `hash` is the sum over its octets in lower case, each time
@@ -51,15 +52,20 @@ export function nameOf(bytes: Buffer, start: number, end: number, hash: number):
   const known = table[slot];
   if (known && same(known.text, bytes, start, end)) return known;
   const text = bytes.toString('latin1', start, end).toLowerCase();
-  const name: FieldName = {
+  const name = fieldName(text);
+  if (!known && text.length <= longest) table[slot] = name;
+  return name;
+}
+
+/** `text` is in lower case. */
+export function fieldName(text: string): FieldName {
+  return {
     text,
     number: commonNames.indexOf(text),
     decides: deciding.includes(text),
     frames: text === 'content-length' || text === 'transfer-encoding',
     underscored: text.includes('_'),
   };
-  if (!known && text.length <= longest) table[slot] = name;
-  return name;
 }
 
 function same(text: string, bytes: Buffer, start: number, end: number): boolean {

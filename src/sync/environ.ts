@@ -14,11 +14,14 @@ export interface EnvironOptions {
   readonly underscores?: boolean;
 }
 
+/** What of an exchange is in its environ. */
+export type Request = Pick<Exchange, 'id' | 'head' | 'secure' | 'client' | 'server' | 'tls'>;
+
 /**
  * Fresh for each request. What only an executor knows is filled in by it: wsgi.input, wsgi.errors, wsgi.multithread,
  * dualgate.lane. A unix socket has no host and no port, and CGI wants both: they are `localhost` and the scheme's own.
  */
-export function environOf(exchange: Exchange, options: EnvironOptions = {}): EnvironData {
+export function environOf(exchange: Request, options: EnvironOptions = {}): EnvironData {
   const { head, secure, client, server } = exchange;
   const environ: EnvironData = {
     REQUEST_METHOD: head.method,

@@ -107,7 +107,7 @@ export class SyncServer implements AsyncDisposable {
 
 function executorFor(
   app: SyncApp | AppSource | AppRef,
-  { threads, spare, backlog, log, argument, lane }: SyncServerOptions & { log: Log },
+  { threads, spare, backlog, log, argument, lane, limits }: SyncServerOptions & { log: Log },
 ): Executor {
   const named = lane === undefined ? {} : { lane };
   if (typeof app === 'function') {
@@ -124,6 +124,7 @@ function executorFor(
   return new Pool(source, {
     threads: threads ?? 4,
     log,
+    environ: { underscores: limits?.underscores === 'allow' },
     ...named,
     ...(spare !== undefined && { spare }),
     ...(backlog !== undefined && { backlog }),

@@ -5,7 +5,14 @@ import { type ByteString, fromLatin1, type HeaderList, latin1 } from '../../core
 import { GatewayError } from '../../core/errors.ts';
 import { bodiless, reasonOf } from '../../core/status.ts';
 import { type AnswerSide, cannotSend, cannotStart, flushLater, tooLong, tooShort } from '../answer-side.ts';
-import { type CheckedHead, checkHead, dateLine, decodeHead, encodeInformational, encodeLastChunk } from '../encoder.ts';
+import {
+  type CheckedHead,
+  checkHead,
+  dateLine,
+  decodeHead,
+  encodeInformational,
+  encodeLastChunk,
+} from '../encoder.ts';
 import type { HeadEvent } from '../events.ts';
 import type { WholeAnswer } from '../exchange.ts';
 import type { ResponseHead } from '../head.ts';

@@ -1,15 +1,17 @@
 // One call on its way through a slot, as the loop sees it: filled, fed, drained, given back.
 import { noBytes } from '../../core/bytes.ts';
-import { deferred } from '../../core/deferred.ts';
+import { deferred, settled } from '../../core/deferred.ts';
 import { asError, Disconnected, type GatewayError, HttpError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { publish, traced } from '../../core/trace.ts';
 import type { Call } from '../call.ts';
 import { failCall, logFailure } from '../failure.ts';
 import type { ResponseHeaders, StatusLine } from '../interface.ts';
+import type { Piece } from '../../http/exchange.ts';
 import { decodeHead, encodeEnviron } from './heads.ts';
 import type { Early } from './early.ts';
 import { Intake, type IntakeOwner } from './intake.ts';
+import { encodeRequest } from './request.ts';
 import { inFlag, outFlag, type Slots, state } from './slots.ts';
 
 /** What a delivery asks of its pool. */
@@ -18,6 +20,8 @@ export interface Depot {
   readonly log: Log;
   /** The slot is free again. */
   release(slot: number): void;
+  /** It has settled. Once. */
+  over(delivery: Delivery): void;
   /** The places for calls whose body is still on its way. */
   readonly early: Early;
   /** `thread 3` */
@@ -25,14 +29,19 @@ export interface Depot {
 }
 
 const none = -1;
+/** A whole answer up to so many bytes leaves as one text: it costs the socket less than bytes do. */
+const shortest = 2 * 1024;
 
 export class Delivery implements IntakeOwner {
   readonly call: Call;
   /** Its index among the pool's open deliveries. */
   place: number = none;
-  /** The way in, of a request that has a body. */
-  readonly intake: Intake | null;
+  /** The way in, of a request whose body is not here yet. */
+  intake: Intake | null = null;
+  /** The whole body, where it came with the head. */
+  #body: Uint8Array | null = null;
   readonly #settled = deferred();
+  #isSettled = false;
   readonly #depot: Depot;
   readonly #slots: Slots;
   #slot = none;
@@ -52,7 +61,34 @@ export class Delivery implements IntakeOwner {
     this.call = call;
     this.#depot = depot;
     this.#slots = depot.slots;
-    this.intake = call.length === 0 ? null : new Intake(call, depot.slots, depot.early, this);
+  }
+
+  /** Is the whole body here, and small enough for the ring? Then nothing has to be awaited. */
+  takesAtOnce(): boolean {
+    const { exchange } = this.call;
+    if (!exchange || exchange.head.has('expect')) return false;
+    let piece: Piece | null;
+    try {
+      piece = exchange.ready();
+    } catch {
+      return false; // read() says it again, to whoever collects
+    }
+    if (piece && !piece.more && piece.body.length <= this.#slots.handle.ring) {
+      this.#body = piece.body;
+      return true;
+    }
+    if (piece) this.#intake().keep(piece);
+    return false;
+  }
+
+  /** Until the body is here, or so much of it that it can go on. Throws as Call.read. */
+  collect(limit: number): Promise<void> {
+    return this.#intake().collect(limit);
+  }
+
+  #intake(): Intake {
+    this.intake ??= new Intake(this.call, this.#slots, this.#depot.early, this);
+    return this.intake;
   }
 
   /** Nobody waits for an answer any more. */
@@ -70,11 +106,27 @@ export class Delivery implements IntakeOwner {
     const slots = this.#slots;
     this.#slot = slot;
     slots.renew(slot);
-    slots.set(slot, 'environLength', encodeEnviron(this.call.environ, slots.environ(slot)));
-    const flags = (this.intake ? this.intake.fill(slot) : inFlag.end) | (traced() ? inFlag.traced : 0);
-    slots.set(slot, 'inFlags', flags);
+    slots.put(slot, 'environLength', this.#encode(slot));
+    const flags = this.#pour(slot) | (traced() ? inFlag.traced : 0) | (this.call.exchange ? inFlag.wire : 0);
+    slots.put(slot, 'inFlags', flags);
     slots.set(slot, 'state', state.ready);
     this.intake?.follow(flags);
+  }
+
+  #encode(slot: number): number {
+    const slots = this.#slots;
+    const { exchange } = this.call;
+    const length = exchange ? encodeRequest(exchange, slots.environ(slot), slots.table(slot)) : -1;
+    return length < 0 ? encodeEnviron(this.call.environ, slots.environ(slot)) : length;
+  }
+
+  /** What there is of the body into the in-ring; gives the flags that it begins with. */
+  #pour(slot: number): number {
+    const body = this.#body;
+    if (!body) return this.intake ? this.intake.fill(slot) : inFlag.end;
+    this.#slots.in(slot).put(body);
+    this.#body = null; // it holds a packet
+    return inFlag.end;
   }
 
   /** The slot's thread has marked it. */
@@ -145,7 +197,8 @@ export class Delivery implements IntakeOwner {
     const slot = this.#slot;
     if (slot === none) return;
     this.#dead = true;
-    if ((this.#slots.get(slot, 'outFlags') & (outFlag.end | outFlag.failed)) !== outFlag.end) {
+    const flags = this.#slots.get(slot, 'outFlags');
+    if (!(flags & (outFlag.end | outFlag.whole)) || flags & outFlag.failed) {
       this.#failure ??= why;
       this.#slots.add(slot, 'outFlags', outFlag.failed);
     }
@@ -173,10 +226,31 @@ export class Delivery implements IntakeOwner {
   #atOnce(slot: number): boolean {
     const slots = this.#slots;
     if (this.#over || this.#draining || slots.get(slot, 'state') !== state.done) return false;
-    if (slots.get(slot, 'outFlags') !== (outFlag.head | outFlag.end) || !this.#readHead(slot)) return false;
+    const flags = slots.peek(slot, 'outFlags') & ~outFlag.wanting;
+    if (flags === outFlag.whole) return this.#relay(slot);
+    if (flags !== (outFlag.head | outFlag.end) || !this.#readHead(slot)) return false;
     const chunk = slots.out(slot).take();
     this.#release(slot);
     void this.#answer(outFlag.head | outFlag.end, chunk).then(() => this.settle());
+    return true;
+  }
+
+  /** It is in the slot as it leaves. */
+  #relay(slot: number): boolean {
+    const slots = this.#slots;
+    const { exchange } = this.call;
+    if (!exchange) return false;
+    this.#started = true;
+    this.#ended = true;
+    const wire = slots.wire(slot);
+    const size = slots.peek(slot, 'outWritten');
+    const head = slots.peek(slot, 'headLength');
+    const text = wire.toString('latin1', 0, size <= shortest ? size : head);
+    const body = size <= shortest ? null : wire.subarray(head, size);
+    const sent = exchange.relay({ status: slots.peek(slot, 'status'), text, blank: head - 2, body });
+    this.#release(slot);
+    if (sent === settled) this.settle();
+    else sent.catch((error: unknown) => this.#answerFailed(asError(error))).finally(() => this.settle());
     return true;
   }
 
@@ -197,10 +271,11 @@ export class Delivery implements IntakeOwner {
     // State and flags before the ring: whatever was put before they were set is seen.
     const done = slots.get(slot, 'state') === state.done;
     const flags = slots.get(slot, 'outFlags');
+    if (done && flags & outFlag.whole && !this.#over) return !this.#relay(slot);
     // A message may come later than the word that announces it.
     if (flags & outFlag.failed && !this.#failure) return false;
     if (flags & outFlag.head && !this.#readHead(slot)) return false;
-    const chunk = slots.out(slot).take();
+    const chunk = flags & outFlag.whole ? null : slots.out(slot).take();
     if (done) this.#release(slot);
     else if (chunk) slots.ring(slot);
     if (!this.#over) await this.#answer(flags, chunk);
@@ -275,8 +350,11 @@ export class Delivery implements IntakeOwner {
 
   /** Nobody waits for anything of it any more. Safe to call twice. */
   settle(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
     this.intake?.stop();
     if (this.#onGone) this.call.gone.removeEventListener('abort', this.#onGone);
+    this.#depot.over(this);
     this.#settled.resolve();
   }
 }

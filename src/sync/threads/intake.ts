@@ -45,7 +45,9 @@ export class Intake implements Guest {
     this.#early = early;
     this.#owner = owner;
     this.#more = call.length !== 0;
-    this.lazy = this.#more && call.environ['HTTP_EXPECT']?.toLowerCase() === '100-continue';
+    const { exchange } = call;
+    const expected = exchange ? exchange.head.get('expect') : call.environ['HTTP_EXPECT'];
+    this.lazy = this.#more && expected?.toLowerCase() === '100-continue';
   }
 
   /**
@@ -62,7 +64,7 @@ export class Intake implements Guest {
       const piece = await (reads ? Promise.race([this.#read(), collecting.promise]) : collecting.promise);
       if (!piece) break;
       held += piece.body.length;
-      this.#keep(piece);
+      this.keep(piece);
     }
     this.#collecting = null;
     if (!this.#more) this.#leaveEarly();
@@ -125,7 +127,7 @@ export class Intake implements Guest {
         slots.ring(this.#slot);
         const piece = await this.#read();
         if (this.#slot === none) return;
-        this.#keep(piece);
+        this.keep(piece);
       }
       slots.add(this.#slot, 'inFlags', inFlag.end);
       slots.ring(this.#slot);
@@ -145,7 +147,8 @@ export class Intake implements Guest {
     return this.#reading;
   }
 
-  #keep({ body, more }: Piece): void {
+  /** A piece that was read. */
+  keep({ body, more }: Piece): void {
     this.#reading = null;
     if (body.length > 0) this.#blocks.push(body);
     this.#more = more;

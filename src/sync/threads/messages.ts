@@ -1,6 +1,7 @@
 // What a pool and its threads say to each other, beside the words in shared memory.
 import type { Failure } from '../../core/failure.ts';
 import type { AppSource } from '../../core/load.ts';
+import type { EnvironOptions } from '../environ.ts';
 import type { EnvironData, ResponseHeaders, StatusLine } from '../interface.ts';
 import type { SlotsHandle } from './slots.ts';
 
@@ -21,6 +22,8 @@ export interface Habits {
   readonly maxMemory: number;
   /** What the app prints in a call has the request's id before it. */
   readonly printIds: boolean;
+  /** How it makes an environ of a request that came as one. */
+  readonly environOptions: EnvironOptions;
 }
 
 export type ThreadMode = 'wa' | 'block';

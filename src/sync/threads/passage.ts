@@ -2,19 +2,26 @@
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 
 import { Disconnected, HttpError } from '../../core/errors.ts';
+import { checkHead, plainHead } from '../../http/encoder.ts';
 import type { Source } from '../input.ts';
 import type { EnvironData, ResponseHeaders, StatusLine } from '../interface.ts';
 import type { Sink } from '../responder.ts';
+import { codeOf } from '../response-head.ts';
+import { type EnvironOptions, environOf } from '../environ.ts';
 import { decodeEnviron, encodeHead } from './heads.ts';
 import { overdue } from './deadlines.ts';
 import type { FromThread, ToThread } from './messages.ts';
+import { asRequest, decodeRequest } from './request.ts';
 import { inFlag, outFlag, type Slots } from './slots.ts';
 
 type Say = (message: FromThread) => void;
 
 /** The environ in the slot; one that did not fit is asked for by message, and waited for. */
-export function environFor(slots: Slots, slot: number, say: Say): EnvironData {
-  const length = slots.get(slot, 'environLength');
+export function environFor(slots: Slots, slot: number, say: Say, options: EnvironOptions): EnvironData {
+  const length = slots.peek(slot, 'environLength');
+  const table = slots.table(slot);
+  if (length >= 0 && table[0] === asRequest)
+    return environOf(decodeRequest(slots.environ(slot), table, length), options);
   if (length >= 0) return decodeEnviron(slots.environ(slot), length);
   const generation = slots.get(slot, 'generation');
   say({ kind: 'environ wanted', slot, generation });
@@ -91,6 +98,9 @@ function broken(status: number): Error {
   return new HttpError(status, 'The request body cannot be read to its end');
 }
 
+/** Bytes of a whole answer's body: larger ones leave as they are put into the ring. */
+const largest = 32 * 1024;
+
 /** The out-ring, blocking while it is full. */
 export class SlotSink implements Sink {
   readonly #slots: Slots;
@@ -103,6 +113,31 @@ export class SlotSink implements Sink {
     this.#slot = slot;
     this.#say = say;
     this.#mark = mark;
+  }
+
+  /** As it leaves, where it is not too large: the loop has nothing more to do with it than to hand it to the socket. */
+  whole(status: StatusLine, headers: ResponseHeaders, chunk: Uint8Array): void {
+    const slots = this.#slots;
+    const slot = this.#slot;
+    const flags = slots.get(slot, 'inFlags');
+    if (flags & inFlag.gone) throw new Disconnected();
+    if (flags & inFlag.wire && chunk.length <= largest) {
+      const code = codeOf(status);
+      const head = plainHead(checkHead({ status: code.status, reason: code.reason, headers }));
+      const wire = slots.wire(slot);
+      if (head.length + chunk.length <= wire.length) {
+        wire.write(head, 0, 'latin1');
+        wire.set(chunk, head.length);
+        slots.put(slot, 'status', code.status);
+        slots.put(slot, 'headLength', head.length);
+        slots.put(slot, 'outWritten', head.length + chunk.length);
+        slots.set(slot, 'outFlags', outFlag.whole | (slots.peek(slot, 'outFlags') & outFlag.wanting));
+        return;
+      }
+    }
+    this.start(status, headers);
+    this.write(chunk, true);
+    this.end(false);
   }
 
   start(status: StatusLine, headers: ResponseHeaders): void {

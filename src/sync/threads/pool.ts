@@ -1,12 +1,14 @@
 // Runs a sync app on threads that may block: calls go into shared slots, and whichever thread is free pulls one.
 import type { ResourceLimits, TransferListItem } from 'node:worker_threads';
 
+import { settled } from '../../core/deferred.ts';
 import { asError, GatewayError, HttpError } from '../../core/errors.ts';
 import { restore } from '../../core/failure.ts';
 import type { AppSource } from '../../core/load.ts';
 import { type Log, silent } from '../../core/log.ts';
 import { publish, traced } from '../../core/trace.ts';
 import type { Call, Executor } from '../call.ts';
+import type { EnvironOptions } from '../environ.ts';
 import { failCall } from '../failure.ts';
 import { Crew, type FromSeat } from './crew.ts';
 import { type Overrun, Watch } from './deadlines.ts';
@@ -48,6 +50,8 @@ export interface PoolOptions {
   readonly mode?: ThreadMode;
   /** Lines that the app prints in a call begin with the request's id, unless they begin with `{`. On. */
   readonly printIds?: boolean;
+  /** How environs are made of requests. */
+  readonly environ?: EnvironOptions;
   /** A thread whose heap grows beyond them dies, and its call with it; Node's own limits by default. */
   readonly resourceLimits?: ResourceLimits;
 }
@@ -109,6 +113,7 @@ export class Pool implements Executor {
       slots: this.#slots,
       log,
       release: (slot) => this.#release(slot),
+      over: (delivery) => this.#over(delivery),
       laneOf: (thread) => this.laneOf(thread),
       early: new Early(Math.max(1, Math.floor(threads / 2))),
     };
@@ -125,6 +130,7 @@ export class Pool implements Executor {
         mode: options.mode ?? 'wa',
         maxMemory: options.maxThreadMemory ?? 0,
         printIds: options.printIds ?? true,
+        environOptions: options.environ ?? {},
       },
       warm: options.warm ?? (threads > 1 ? 1 : 0),
       maxCalls: options.maxRequests ?? 0,
@@ -142,20 +148,28 @@ export class Pool implements Executor {
     return this.#crew.start();
   }
 
-  async run(call: Call): Promise<void> {
-    if (this.#closed) return call.fail(new HttpError(503, 'The server is shutting down'));
+  run(call: Call): Promise<void> {
+    if (this.#closed) {
+      call.fail(new HttpError(503, 'The server is shutting down'));
+      return settled;
+    }
     const delivery = new Delivery(call, this.#depot);
     delivery.place = this.#open.push(delivery) - 1;
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepEvery).unref();
+    if (call.length === 0 || delivery.takesAtOnce()) this.#place(delivery);
+    else void this.#collect(delivery);
+    return delivery.settled;
+  }
+
+  /** Its body is awaited, or a part of it. */
+  async #collect(delivery: Delivery): Promise<void> {
     try {
-      if (delivery.intake) await delivery.intake.collect(ringSize);
-      if (!delivery.over && this.#place(delivery)) await delivery.settled;
+      await delivery.collect(ringSize);
+      if (!delivery.over) this.#place(delivery);
     } catch (error) {
-      failCall(call, call.environ, asError(error), this.#log);
+      failCall(delivery.call, delivery.call.environ, asError(error), this.#log);
+      delivery.settle();
     }
-    delivery.settle();
-    this.#waiting.delete(delivery);
-    this.#drop(delivery.place);
   }
 
   async close(grace = 10_000): Promise<void> {
@@ -182,24 +196,28 @@ export class Pool implements Executor {
     return this.#lane ?? `thread ${thread + 1}`;
   }
 
-  /** Into a free slot, or into the backlog; false where that is full too. */
-  #place(delivery: Delivery): boolean {
-    const { call } = delivery;
-    if (!this.#crew.works) {
-      call.fail(noThread());
-      return false;
-    }
-    if (traced()) publish({ at: performance.now(), id: call.id, lane: 'pool', kind: 'queued' });
+  /** Into a free slot, or into the backlog; refused where that is full too. */
+  #place(delivery: Delivery): void {
+    if (!this.#crew.works) return this.#refuse(delivery, noThread());
+    if (traced()) publish({ at: performance.now(), id: delivery.call.id, lane: 'pool', kind: 'queued' });
     const slot = this.#free.pop();
     if (slot !== undefined) this.#dispatch(delivery, slot);
     else if (this.#waiting.size < this.#backlog) this.#waiting.add(delivery);
     else {
-      call.fail(
-        new HttpError(503, `All threads are busy, and ${this.#backlog} requests wait for one already`),
-      );
-      return false;
+      const why = `All threads are busy, and ${this.#backlog} requests wait for one already`;
+      this.#refuse(delivery, new HttpError(503, why));
     }
-    return true;
+  }
+
+  #refuse(delivery: Delivery, why: HttpError): void {
+    delivery.call.fail(why);
+    delivery.settle();
+  }
+
+  /** Nothing of it is under way any more. */
+  #over(delivery: Delivery): void {
+    if (this.#waiting.size > 0) this.#waiting.delete(delivery);
+    this.#drop(delivery.place);
   }
 
   /** The last one takes its place. */

@@ -21,11 +21,11 @@ export interface SlotsHandle {
  */
 export const state = { free: 0, ready: 1, done: 2, cancelled: 3, zombie: 4, running: 16 } as const;
 
-/** Bits of the word inFlags: written by the loop, read by the thread. */
-export const inFlag = { end: 1, gone: 2, broken: 4, lazy: 8, traced: 16, late: 32 } as const;
+/** Bits of the word inFlags: written by the loop, read by the thread. `wire`: it takes a whole answer as it leaves. */
+export const inFlag = { end: 1, gone: 2, broken: 4, lazy: 8, traced: 16, late: 32, wire: 64 } as const;
 
-/** Bits of the word outFlags: written by the thread, read by the loop. */
-export const outFlag = { head: 1, end: 2, failed: 4, flush: 8, wanting: 16 } as const;
+/** Bits of the word outFlags: written by the thread, read by the loop. `whole`: the out-ring has the answer as it leaves. */
+export const outFlag = { head: 1, end: 2, failed: 4, flush: 8, wanting: 16, whole: 32 } as const;
 
 /** A slot's words. Those of the loop and those of the thread lie on cache lines of their own. */
 export const word = {
@@ -51,6 +51,8 @@ export const word = {
   waiting: 20,
   /** Which thread it was; to be believed when the state is done. */
   thread: 21,
+  /** Of a whole answer. */
+  status: 22,
 } as const;
 
 const counters = [word.inWritten, word.inRead, word.outWritten, word.outRead, word.outFlags, word.inStalled];
@@ -119,10 +121,21 @@ export class Slots {
 
   /** For the loop: a free slot begins anew, and says by its generation that it is another. */
   renew(slot: number): void {
-    const words = this.words;
+    const { words } = this;
     const base = this.#first + slot * slotWords;
-    for (const index of counters) Atomics.store(words, base + index, 0);
-    Atomics.add(words, base + word.generation, 1);
+    // Plain stores: nobody looks before the state, which is stored after them, says that it is ready.
+    for (const index of counters) words[base + index] = 0;
+    words[base + word.generation] = ((words[base + word.generation] ?? 0) + 1) | 0;
+  }
+
+  /** For the side that owns the word, or after it has seen a state that was stored behind it. */
+  peek(slot: number, name: keyof typeof word): number {
+    return this.words[this.#first + slot * slotWords + word[name]] ?? 0;
+  }
+
+  /** Before a state, or another word that the other side looks at, is stored. */
+  put(slot: number, name: keyof typeof word, value: number): void {
+    this.words[this.#first + slot * slotWords + word[name]] = value;
   }
 
   /** Sets bits; gives the value before. */
@@ -155,6 +168,16 @@ export class Slots {
 
   environ(slot: number): Buffer {
     return this.#region(slot).environ;
+  }
+
+  /** The same memory as `environ`. */
+  table(slot: number): Int32Array {
+    return this.#region(slot).table;
+  }
+
+  /** The out-ring's memory, of a slot whose ring is not used yet. */
+  wire(slot: number): Buffer {
+    return this.#region(slot).wire;
   }
 
   head(slot: number): Buffer {
@@ -332,6 +355,8 @@ export class Slots {
     const bytes = new Uint8Array(memory, at + 2 * headSize, 2 * ring);
     return {
       environ: Buffer.from(memory, at, headSize),
+      table: new Int32Array(memory, at, headSize / 4),
+      wire: Buffer.from(memory, at + 2 * headSize + ring, ring),
       head: Buffer.from(memory, at + headSize, headSize),
       in: new Ring(words, this.at(slot, 'inWritten'), this.at(slot, 'inRead'), bytes.subarray(0, ring)),
       out: new Ring(words, this.at(slot, 'outWritten'), this.at(slot, 'outRead'), bytes.subarray(ring)),
@@ -341,6 +366,8 @@ export class Slots {
 
 interface Regions {
   readonly environ: Buffer;
+  readonly table: Int32Array;
+  readonly wire: Buffer;
   readonly head: Buffer;
   readonly in: Ring;
   readonly out: Ring;

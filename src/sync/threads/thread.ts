@@ -7,7 +7,9 @@ import { carry } from '../../core/failure.ts';
 import { loadApp } from '../../core/load.ts';
 import { threadData } from '../../core/spawn.ts';
 import { writeAtOnce, writeWhole } from '../../core/stdio.ts';
+import { askClock } from '../../http/encoder.ts';
 import { asSyncApp } from '../app.ts';
+import type { EnvironOptions } from '../environ.ts';
 import { Errors } from '../error-stream.ts';
 import { Input } from '../input.ts';
 import type { Environ, SyncApp } from '../interface.ts';
@@ -44,7 +46,9 @@ async function main(): Promise<void> {
   const seated = seat();
   say({ kind: 'ready' });
   const { index, lane, maxCalls } = await seated;
-  const bench: Bench = { slots, app, index, lane, ...(data.habits.printIds && { output }) };
+  const { environOptions, printIds } = data.habits;
+  const bench: Bench = { slots, app, index, lane, environOptions, ...(printIds && { output }) };
+  askClock();
   const wear = new Wear(maxCalls, data.habits.maxMemory);
   if (data.habits.mode === 'block') workBlocked(bench, wear);
   else await work(bench, wear);
@@ -57,6 +61,7 @@ interface Bench {
   readonly app: SyncApp;
   readonly index: number;
   readonly lane: string;
+  readonly environOptions: EnvironOptions;
   readonly output?: Output;
 }
 
@@ -172,13 +177,13 @@ function run(bench: Bench, slot: number): boolean {
 }
 
 function complete(
-  { slots, lane }: Bench,
+  { slots, lane, environOptions }: Bench,
   slot: number,
   { input, errors }: { input: Input; errors: Errors },
 ): Environ {
   const generation = slots.get(slot, 'generation');
   // The thread adds what only it knows, so that the data becomes a whole environ.
-  const environ = environFor(slots, slot, say) as Environ;
+  const environ = environFor(slots, slot, say, environOptions) as Environ;
   environ['wsgi.multithread'] = slots.handle.threads > 1;
   environ['wsgi.input'] = input;
   environ['wsgi.errors'] = errors;

@@ -13,7 +13,7 @@ test('a thread that died when its call was done, but before it said why it faile
   const released: number[] = [];
   const call = new TestCall({ path: '/x' });
   const depot = { slots, log: silent, early: new Early(1), laneOf: String };
-  const delivery = new Delivery(call, { ...depot, release: (slot) => released.push(slot) });
+  const delivery = new Delivery(call, { ...depot, over: () => {}, release: (slot) => released.push(slot) });
   delivery.load(1);
   slots.turn(1, state.ready, state.running + 1);
   slots.set(1, 'thread', 1);
