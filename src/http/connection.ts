@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { ByteString } from '../core/bytes.ts';
-import { asError, Disconnected, HttpError } from '../core/errors.ts';
+import { asError, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
 import { Answer, type Outlet } from './answer.ts';
 import type { AnswerSide } from './answer-side.ts';
 import { weigh } from './ballast.ts';
@@ -38,6 +38,10 @@ export class Connection implements Wire, Outlet, Deadlined {
   /** A head has begun, and its deadline runs. */
   #inHead = false;
   #paused = false;
+  /** performance.now() since when. */
+  #pausedSince = 0;
+  /** What comes behind the request is dropped, and the connection closed behind its answer. */
+  #deaf = false;
   readonly #out: Outflow;
   readonly #pace: Pace;
 
@@ -104,7 +108,7 @@ export class Connection implements Wire, Outlet, Deadlined {
 
   mustClose(left: number | null): boolean {
     const { maxRequests, maxDrained } = this.#house.limits;
-    if (this.#house.draining || (left ?? 0) > maxDrained) return true;
+    if (this.#deaf || this.#house.draining || (left ?? 0) > maxDrained) return true;
     return maxRequests > 0 && this.#requests >= maxRequests;
   }
 
@@ -112,7 +116,7 @@ export class Connection implements Wire, Outlet, Deadlined {
     if (this.#turn !== turn) return;
     this.#turn = null;
     this.#pace.reset();
-    if (turn.closing || this.#house.draining) return this.#close();
+    if (turn.closing || this.#deaf || this.#house.draining) return this.#close();
     this.#dropping = !turn.bodyDone;
     this.#dropped = 0;
     this.#rest();
@@ -131,6 +135,8 @@ export class Connection implements Wire, Outlet, Deadlined {
   }
 
   release(turn: Turn): { socket: Duplex; rest: Uint8Array } {
+    if (this.#deaf)
+      throw new GatewayError('CLOSED', 'Cannot upgrade: what the client sent meanwhile was too much to hold');
     if (this.#turn === turn) this.#turn = null;
     const socket = this.#socket;
     this.#phase = 'closed';
@@ -165,7 +171,7 @@ export class Connection implements Wire, Outlet, Deadlined {
   /* ── what the socket says ── */
 
   readonly #onData = (bytes: Buffer): void => {
-    if (this.#phase !== 'open') return; // lingering: read, so that the client gets its answer, and dropped
+    if (this.#phase !== 'open' || this.#deaf) return; // lingering: read, so that the client gets its answer, and dropped
     weigh(bytes.length);
     this.#parser.feed(bytes);
     if (this.#turn) this.#turn.deliver();
@@ -177,6 +183,8 @@ export class Connection implements Wire, Outlet, Deadlined {
   #pause(): void {
     if (this.#phase !== 'open' || (this.#turn ? this.#turn.reading : this.#roomForNext())) return;
     this.#paused = true;
+    this.#pausedSince = performance.now();
+    this.deadline = Math.min(this.deadline, this.#pausedSince + this.#house.limits.headTimeout);
     this.#socket.pause();
   }
 
@@ -240,11 +248,24 @@ export class Connection implements Wire, Outlet, Deadlined {
   }
 
   #checkBody(now: number): void {
-    if (!this.#pace.waiting && this.#out.fullSince === 0) this.deadline = Number.POSITIVE_INFINITY;
+    const { headTimeout } = this.#house.limits;
+    if (this.#paused && this.#turn?.bodyDone && now - this.#pausedSince >= headTimeout) this.#stopListening();
+    if (!this.#pace.waiting && this.#out.fullSince === 0)
+      this.deadline = this.#paused ? now + headTimeout : Number.POSITIVE_INFINITY;
     if (!this.#pace.tooSlow(now, this.#turn?.received ?? 0)) return;
     this.#turn?.spoil(
       new HttpError(408, `The body came slower than ${this.#house.limits.bodyRate} bytes a second`),
     );
+  }
+
+  /**
+   * A socket that is not read does not say that its client has left: who has sent more than is held behind one request,
+   * which takes so long, would keep its app waiting for ever. RFC 9112 §9.3.2: it asks again for what it gets no answer to.
+   */
+  #stopListening(): void {
+    this.#deaf = true;
+    this.#parser.rest();
+    this.#resume();
   }
 
   #tooSlow(why: string): void {

@@ -5,7 +5,7 @@ import { deferred } from '../../../src/core/deferred.ts';
 import { Disconnected } from '../../../src/core/errors.ts';
 import type { Exchange } from '../../../src/http/exchange.ts';
 import type { RawClient } from '../../support/raw-client.ts';
-import { reply, served, start, until } from './served.ts';
+import { onNode, reply, served, start, until } from './served.ts';
 
 const get = ['GET / HTTP/1.1', 'Host: a'];
 const mebi = 1024 * 1024;
@@ -13,6 +13,40 @@ const leave: Record<string, (client: RawClient) => void> = {
   'an end': (client) => client.end(),
   'a reset': (client) => client.reset(),
 };
+
+test.skipIf(onNode)(
+  'who sends more requests than are held behind one that takes long gets its answer, which closes',
+  async () => {
+    const begun = deferred();
+    const go = deferred();
+    let upgraded: unknown;
+    let requests = 0;
+    await using server = await served(
+      async (exchange) => {
+        requests += 1;
+        begun.resolve();
+        await go.promise;
+        try {
+          exchange.upgrade();
+        } catch (error) {
+          upgraded = error;
+        }
+        await reply(exchange);
+      },
+      { maxBuffered: 1024, headTimeout: 200 },
+    );
+    await using client = await server.open();
+    client.request(...get);
+    await begun.promise;
+    client.send(`${get.join('\r\n')}\r\n\r\n`.repeat(400_000)); // more than the kernel takes: it leaves once it is read on
+    await client.flushed();
+    go.resolve();
+    const answer = await client.answer();
+    expect([answer.status, answer.get('connection')]).toEqual([200, 'close']);
+    expect(upgraded).toMatchObject({ code: 'CLOSED' });
+    expect(requests).toBe(1);
+  },
+);
 
 describe.each(Object.keys(leave))('%s in the midst of a request', (how) => {
   test('gone aborts, finished resolves, write() and read() reject with Disconnected, nothing is logged', async () => {
@@ -32,6 +66,27 @@ describe.each(Object.keys(leave))('%s in the midst of a request', (how) => {
     leave[how]?.(client);
     for (const one of await seen.promise) expect(one).toBeInstanceOf(Disconnected);
     expect(server.log.troubles).toEqual([]);
+  });
+
+  test.skipIf(onNode)('is seen behind more requests than are held', async () => {
+    const begun = deferred();
+    const seen = deferred<AbortSignal>();
+    await using server = await served(
+      async (exchange) => {
+        begun.resolve();
+        await exchange.finished;
+        seen.resolve(exchange.gone);
+      },
+      { maxBuffered: 1024, headTimeout: 200 },
+    );
+    await using client = await server.open();
+    client.request(...get);
+    await begun.promise;
+    client.send(`${get.join('\r\n')}\r\n\r\n`.repeat(10_000));
+    await client.flushed();
+    leave[how]?.(client);
+    expect((await seen.promise).aborted).toBe(true);
+    await until(() => server.listener.connections === 0, 'the connection is let go');
   });
 
   test('gone that is asked for afterwards has aborted already', async () => {
