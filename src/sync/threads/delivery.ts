@@ -53,6 +53,7 @@ export class Delivery implements IntakeOwner {
   #ended = false;
   #failure: Error | null = null;
   #dead = false;
+  #swept = false;
   #draining = false;
   #again = false;
   #onGone: (() => void) | null = null;
@@ -165,9 +166,16 @@ export class Delivery implements IntakeOwner {
     return now === state.running + thread;
   }
 
-  /** From now on it hears when the client goes; false where it did already. Not from the start: most calls are over before the next sweep. */
+  /**
+   * From the second time on it hears when the client goes; false where it did already. Not from the start: most calls are
+   * over before the next sweep, and nearly all before the one behind it.
+   */
   watch(): boolean {
     if (this.#onGone) return false;
+    if (!this.#swept) {
+      this.#swept = true;
+      return true;
+    }
     this.#onGone = () => this.leave();
     if (this.call.gone.aborted) this.leave();
     else this.call.gone.addEventListener('abort', this.#onGone);

@@ -16,6 +16,7 @@ import { type Depot, Delivery } from './delivery.ts';
 import { Early } from './early.ts';
 import type { ThreadMode } from './messages.ts';
 import { Slots, state } from './slots.ts';
+import { Wakes } from './wakes.ts';
 
 export interface PoolOptions {
   /** How many calls can be inside the app at once. */
@@ -72,6 +73,7 @@ export class Pool implements Executor {
   readonly #slots: Slots;
   readonly #crew: Crew;
   readonly #watch: Watch | null;
+  readonly #wakes: Wakes;
   readonly #log: Log;
   readonly #depot: Depot;
   readonly #backlog: number;
@@ -104,6 +106,7 @@ export class Pool implements Executor {
     }
     this.multithread = threads > 1;
     this.#slots = Slots.make(threads, threads + Math.max(0, spare), ringSize);
+    this.#wakes = new Wakes(this.#slots);
     this.#at = new Array(threads + Math.max(0, spare));
     this.#free = Array.from(this.#at.keys()).reverse();
     this.#backlog = backlog;
@@ -241,7 +244,7 @@ export class Pool implements Executor {
     this.#flushing = true;
     setImmediate(() => {
       this.#flushing = false;
-      if (this.#slots.queued > 0) this.#slots.wakeOne();
+      this.#wakes.flush();
       if (this.#slots.called) this.#look();
     });
   }
@@ -339,6 +342,7 @@ export class Pool implements Executor {
 
   /** Calls that last: from now on they hear when their client goes; and those that have lasted too long are ended. */
   #sweep(): void {
+    this.#wakes.sweep(sweepEvery);
     for (const overrun of this.#watch?.look(performance.now()) ?? []) this.#overrun(overrun);
     for (const delivery of this.#open) {
       if (delivery.watch()) continue;
@@ -362,6 +366,7 @@ export class Pool implements Executor {
     }
     if (this.#sweeper) clearInterval(this.#sweeper);
     this.#sweeper = null;
+    this.#wakes.close();
     this.#slots.shut();
     this.#stuck = await this.#crew.close();
   }

@@ -68,7 +68,8 @@ const control = {
   wake: 2 * line,
   closing: 3 * line,
   lines: 4 * line,
-  sleepers: 5 * line,
+  eager: 5 * line,
+  sleepers: 6 * line,
 } as const;
 
 export class Slots {
@@ -226,6 +227,11 @@ export class Slots {
     }
   }
 
+  /** How many calls the threads have taken; it wraps. */
+  get claims(): number {
+    return Atomics.load(this.words, control.head);
+  }
+
   get queued(): number {
     return (Atomics.load(this.words, control.tail) - Atomics.load(this.words, control.head)) | 0;
   }
@@ -259,6 +265,25 @@ export class Slots {
   getUp(thread: number): boolean {
     const bit = 1 << (thread & 31);
     return (Atomics.and(this.words, control.sleepers + (thread >>> 5), ~bit) & bit) !== 0;
+  }
+
+  /** How many sleep. */
+  get asleep(): number {
+    let count = 0;
+    for (let index = 0; index < this.#sleeperWords; index++) {
+      for (let bits = Atomics.load(this.words, control.sleepers + index); bits !== 0; bits &= bits - 1)
+        count += 1;
+    }
+    return count;
+  }
+
+  /** Is a thread woken for each call? (wakes.ts) */
+  get eager(): boolean {
+    return Atomics.load(this.words, control.eager) === 1;
+  }
+
+  set eager(eager: boolean) {
+    Atomics.store(this.words, control.eager, eager ? 1 : 0);
   }
 
   /** Wakes one sleeper, always the lowest: a few hot threads serve most, and the others' caches stay cold (LIFO). */

@@ -19,6 +19,7 @@ import type { FromThread, Seat, ThreadData, ToThread } from './messages.ts';
 import { Output } from './output.ts';
 import { SlotSink, SlotSource, environFor } from './passage.ts';
 import { inFlag, outFlag, Slots, state } from './slots.ts';
+import { wakeForMore } from './wakes.ts';
 import { Wear } from './wear.ts';
 
 /** ms: after so long the thread's own loop gets a turn between two calls, for the app's timers and promises. */
@@ -141,7 +142,7 @@ function lieDown(slots: Slots, index: number): number | null {
 function serve(bench: Bench, slot: number): boolean {
   const { slots, index } = bench;
   // Each thread that finds more wakes the next one: the loop wakes one a turn, however many calls came.
-  if (slots.queued > 0) slots.wakeOne();
+  wakeForMore(slots);
   if (slots.turn(slot, state.ready, state.running + index)) return run(bench, slot);
   if (slots.turn(slot, state.cancelled, state.done)) mark(slots, slot);
   return true;

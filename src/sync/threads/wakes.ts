@@ -1,0 +1,64 @@
+// When a sleeping thread is woken: seldom where calls are short, at once where they take long.
+import type { Slots } from './slots.ts';
+
+/** Calls that wait for each thread which is awake, before another is woken to help: a wake costs as much as several short calls. */
+const worthIt = 8;
+/** ms: where no thread has taken a call for so long, calls take long. */
+const patience = 1;
+
+/** For whoever has put a call into the queue, or has taken one and finds more. */
+export function wakeForMore(slots: Slots): void {
+  const { queued } = slots;
+  if (queued <= 0) return;
+  const { asleep } = slots;
+  if (asleep === 0) return;
+  if (slots.eager || queued >= worthIt * (slots.handle.threads - asleep)) slots.wakeOne();
+}
+
+/**
+ * The loop's side. 16 threads, GET hello on 64 connections: 0.83 of the CPU that each wake for itself takes (1.21), while
+ * an app that blocks for 20 ms has them all (Node 20; shares of raw node:http).
+ */
+export class Wakes {
+  readonly #slots: Slots;
+  #timer: NodeJS.Timeout | null = null;
+  #claims = 0;
+  #swept = 0;
+
+  constructor(slots: Slots) {
+    this.#slots = slots;
+  }
+
+  /** Once a turn of the loop in which calls were queued. */
+  flush(): void {
+    const slots = this.#slots;
+    wakeForMore(slots);
+    if (this.#timer || slots.eager || slots.asleep === 0 || slots.queued <= 0) return;
+    this.#claims = slots.claims;
+    this.#timer = setTimeout(() => this.#look(), patience);
+  }
+
+  /** Now and then: back to patience, where the threads have taken so many calls in these `ms` that they must be short. */
+  sweep(ms: number): void {
+    const slots = this.#slots;
+    const { claims } = slots;
+    const taken = (claims - this.#swept) | 0;
+    this.#swept = claims;
+    if (slots.eager && taken >= slots.handle.threads * ms) slots.eager = false;
+  }
+
+  close(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #look(): void {
+    this.#timer = null;
+    const slots = this.#slots;
+    if (slots.claims === this.#claims && slots.queued > 0) {
+      slots.eager = true;
+      for (let more = slots.queued; more > 0 && slots.wakeOne(); ) more -= 1;
+    }
+    this.flush();
+  }
+}
