@@ -1,6 +1,6 @@
 // How long a call may hold its thread: without progress, and in all.
 import { HttpError } from '../../core/errors.ts';
-import { inFlag, type Slots, state } from './slots.ts';
+import { inFlag, outFlag, type Slots, state } from './slots.ts';
 
 export interface Deadlines {
   /** ms that a call may hold a thread without progress: no byte of its body taken, nothing of its answer. 0: no limit. */
@@ -20,6 +20,9 @@ export interface Overrun {
 const longestGrace = 1000;
 /** ms that two looks can be apart at most, as it counts: a loop that was held up, or a laptop that slept, is nobody's fault. */
 const longestStep = 250;
+
+/** What of an answer counts beside its bytes; an error is none. */
+const progress = outFlag.head | outFlag.flush | outFlag.end;
 
 /**
  * Looks at the calls that threads have, a few times a second. A short call costs it nothing: its clock starts when it is
@@ -81,7 +84,7 @@ export class Watch {
     const slots = this.#slots;
     // Three odd factors: that the sum stays the same while its parts change would be chance, and would repeat.
     const bytes = Math.imul(slots.get(slot, 'inRead'), 0x9e3779b1) + Math.imul(slots.get(slot, 'outRead'), 3);
-    return (bytes + Math.imul(slots.get(slot, 'outFlags'), 0x85ebca6b)) | 0;
+    return (bytes + Math.imul(slots.get(slot, 'outFlags') & progress, 0x85ebca6b)) | 0;
   }
 
   /** The soft stage first: what blocks, throws. True where that was long enough ago. */

@@ -151,6 +151,10 @@ export class Delivery implements IntakeOwner {
     const same = known instanceof HttpError && error instanceof HttpError && known.status === error.status;
     this.#failure = same ? known : error;
     this.look();
+    // Its client takes nothing, and that has lasted too long: what is still in the ring will not be waited for.
+    if (this.#draining && this.#slot !== none && this.#slots.get(this.#slot, 'inFlags') & inFlag.late) {
+      this.#answerFailed(this.#failure);
+    }
   }
 
   /** Is this the delivery that a message means? */

@@ -91,6 +91,7 @@ export class TestCall implements Call {
 
   fail(why: GatewayError): void {
     this.failure = why;
+    this.#left.resolve();
   }
 
   get gone(): AbortSignal {
