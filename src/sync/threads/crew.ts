@@ -147,6 +147,10 @@ export class Crew {
 
   #sit(hand: Hand, seat: number): void {
     const { slots, laneOf, maxCalls, maxCallsJitter } = this.#options;
+    if (hand.death) {
+      this.#failed(seat, hand.death);
+      return;
+    }
     hand.seat = seat;
     hand.lane = laneOf(seat);
     hand.since = performance.now();

@@ -37,6 +37,8 @@ export class Hand {
   /** Resolves when it has loaded the app; rejects with what kept it from that. */
   readonly ready: Promise<void>;
   readonly exited: Promise<void>;
+  /** How it ended, once it has exited: it may be before whoever waits for `ready` hears of that. */
+  death: GatewayError | null = null;
   #worker: Worker | null = null;
   #isReady = false;
   #ended = false;
@@ -145,6 +147,7 @@ export class Hand {
 
   #over(why: GatewayError, { onExit }: HandOptions): void {
     this.#ended = true;
+    this.death = why;
     onExit(this, why);
     this.#exit.resolve();
   }

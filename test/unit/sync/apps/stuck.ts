@@ -3,8 +3,11 @@ import { execSync } from 'node:child_process';
 import { pbkdf2Sync, randomUUID } from 'node:crypto';
 import process from 'node:process';
 
+import { threadData } from '../../../../src/core/spawn.ts';
 import type { Environ, ResponseBody, StartResponse } from '../../../../src/sync/interface.ts';
 import { sleep } from '../../../../src/sync/sleep.ts';
+import type { ThreadData } from '../../../../src/sync/threads/messages.ts';
+import { Slots } from '../../../../src/sync/threads/slots.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 /** Which copy of this module it is: each thread has one. */
@@ -106,6 +109,24 @@ const behaviours: Record<string, Behaviour> = {
   '/exit'() {
     process.exit(7);
   },
+  /** Takes the next call out of the queue, as its thread would, and dies before it could begin it. */
+  '/claim-and-die'(environ) {
+    const slots = new Slots((threadData() as ThreadData).slots); // hand.ts started this thread with it
+    for (let left = Number(environ.QUERY_STRING); left > 0; ) if (slots.claim() >= 0) left--;
+    process.exit(7);
+  },
+  '/die-asleep'() {
+    setTimeout(() => process.exit(7), 20);
+    return [bytes('soon')];
+  },
+  '/reject'() {
+    void Promise.reject(new Error('Nobody handles it'));
+    return [bytes('soon')];
+  },
+  '/memory'() {
+    const all: number[][] = [];
+    for (;;) all.push(new Array(100_000).fill(1.5));
+  },
 };
 
 class LoopInClose implements ResponseBody {
@@ -123,4 +144,12 @@ export function app(environ: Environ, startResponse: StartResponse): ResponseBod
   const behaviour = behaviours[environ.PATH_INFO];
   if (!behaviour) throw new Error(`There is no ${environ.PATH_INFO}`);
   return behaviour(environ, startResponse);
+}
+
+/** Loads, and dies a moment later, again and again. */
+export function doomed(): typeof app {
+  setTimeout(() => {
+    throw new Error('Doomed');
+  }, 10);
+  return app;
 }
