@@ -6,6 +6,7 @@ import { type Log, silent } from '../core/log.ts';
 import type { Executor } from '../sync/call.ts';
 import { Inline } from '../sync/inline.ts';
 import type { SyncApp } from '../sync/interface.ts';
+import { type ThreadOptions, threadOptions } from '../sync/threads/options.ts';
 import { Pool } from '../sync/threads/pool.ts';
 import { CallLog } from './held-log.ts';
 import { ScopeCall } from './scope-call.ts';
@@ -13,12 +14,14 @@ import { ScopeCall } from './scope-call.ts';
 export interface InlineBridgeOptions {
   /** Bytes of a request body, which is read whole before the app is called; beyond them 413. */
   readonly maxBody?: number;
+  /** ms that a call may hold the event loop at once before the log says so, afterwards; 0: never. 30 000. */
+  readonly timeout?: number;
   readonly log?: Log;
   /** Headers with "_" in their names are taken too, where the server lets them through. */
   readonly underscores?: boolean;
 }
 
-export interface PoolBridgeOptions {
+export interface PoolBridgeOptions extends ThreadOptions {
   /** How many calls can be inside the app at once; 4. */
   readonly threads?: number;
   /** Requests that lie ready beside those that run; 64. */
@@ -65,13 +68,18 @@ export function syncToAsync(
 
 function executorFor(
   app: SyncApp | AppSource | AppRef,
-  { maxBody, threads = 4, spare, backlog }: InlineBridgeOptions & PoolBridgeOptions,
+  options: InlineBridgeOptions & PoolBridgeOptions,
   log: Log,
 ): Executor {
-  if (typeof app === 'function') return new Inline(app, { log, ...(maxBody !== undefined && { maxBody }) });
+  const { maxBody, threads = 4, spare, backlog, timeout } = options;
+  if (typeof app === 'function') {
+    const limits = { ...(maxBody !== undefined && { maxBody }), ...(timeout !== undefined && { timeout }) };
+    return new Inline(app, { log, ...limits });
+  }
   return new Pool(typeof app === 'string' ? parseRef(app) : app, {
     threads,
     log,
+    ...threadOptions(options),
     ...(spare !== undefined && { spare }),
     ...(backlog !== undefined && { backlog }),
   });

@@ -7,7 +7,7 @@ import { writeWhole } from '../core/stdio.ts';
 import { nearest } from '../serve/nearest.ts';
 import { commandHelp, labSettings, labUsage, overview, serveUsage } from './help.ts';
 
-/** Runs `dualgate ...argv` and ends the process: 0 stopped, 1 cut short, 2 wrong usage, 3 it did not start. */
+/** Runs `dualgate ...argv` and ends the process: 0 stopped, 1 cut short, 2 wrong usage, 3 it did not start, 4 its threads ran out. */
 export async function main(argv: readonly string[]): Promise<void> {
   let code: number;
   try {

@@ -1,7 +1,7 @@
 // From start to stop: runs a server until SIGINT or SIGTERM, lets it finish, and cuts it short at the second signal.
 import { setTimeout as after } from 'node:timers/promises';
 
-import { asError, Disconnected } from '../core/errors.ts';
+import { asError, Disconnected, type GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { writeWhole } from '../core/stdio.ts';
 
@@ -9,7 +9,14 @@ export interface Running {
   readonly url: string;
   /** Lets running requests finish, within its own grace. */
   close(): Promise<void>;
+  /** It should be replaced by another process. */
+  readonly unfit?: Promise<GatewayError>;
+  /** After close(): threads are left that the process would wait for. */
+  readonly stuck?: boolean;
 }
+
+/** The exit code of a process whose threads ran out. */
+const unfitCode = 4;
 
 /** npm and npx deliver Ctrl-C twice: a second signal is one that comes this many ms later. */
 const again = 1000;
@@ -18,7 +25,7 @@ const patience = 1000;
 
 /**
  * Starts, says `Listening on URL` on standard output, and answers with the exit code once stopped: 0 where all ended
- * well, 1 where it was cut short. Signals are heard before the start, so that none kills it half way. Rejects when
+ * well, 1 where it was cut short, 4 where its threads ran out. Signals are heard before the start, so that none kills it half way. Rejects when
  * the start does.
  */
 export async function runUntilStopped(start: () => Promise<Running>, log: Log): Promise<number> {
@@ -30,9 +37,18 @@ export async function runUntilStopped(start: () => Promise<Running>, log: Log): 
   const running = typeof first === 'string' ? await Promise.race([starting, after(patience)]) : first;
   if (!running) return 0;
   if (typeof first !== 'string') writeWhole(1, `Listening on ${running.url}\n`);
-  const signal = await asked;
-  log.info(`${signal}: stopping; running requests may finish`);
-  return Promise.race([finish(running, log), forced.then((second) => cut(second, log))]);
+  const unfit = running.unfit?.then(() => null) ?? asked;
+  const signal = await Promise.race([asked, unfit]);
+  log.info(`${signal ?? 'Unfit'}: stopping; running requests may finish`);
+  const code = await Promise.race([finish(running, log), forced.then((second) => cut(second, log))]);
+  if (running.stuck) leaveThreads(log);
+  return signal === null ? unfitCode : code;
+}
+
+/** process.exit() waits for every thread, and nothing ends a native call: a supervisor would wait as well. */
+function leaveThreads(log: Log): void {
+  log.error('The process ends itself by SIGKILL, because threads are left that it cannot end');
+  process.kill(process.pid, 'SIGKILL');
 }
 
 async function finish(running: Running, log: Log): Promise<number> {

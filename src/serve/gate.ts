@@ -8,6 +8,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { AppSource } from '../core/load.ts';
 import type { Log } from '../core/log.ts';
 import { SyncServer, type SyncServerOptions } from '../sync/server.ts';
+import { type ThreadOptions, threadOptions } from '../sync/threads/options.ts';
 import type { Kind, Known } from './kind.ts';
 import { listenerOptions } from './listener-options.ts';
 import type { Settled } from './settings.ts';
@@ -76,16 +77,23 @@ export function nameOf({ carrier, threads }: Plan): string {
   return threads > 0 ? carrier.replace('threads', `threads (${threads})`) : carrier;
 }
 
-export function gateFor(subject: Subject, plan: Plan, config: Settled, log: Log): Gate {
-  const build = builders[plan.carrier];
-  return build({ subject, threads: plan.threads, config, log });
-}
+export type OnUnfit = NonNullable<ThreadOptions['onUnfit']>;
 
-interface Order {
-  readonly subject: Subject;
-  readonly threads: number;
+/** What a gate is made with beside the app and the plan for it. */
+export interface Means {
   readonly config: Settled;
   readonly log: Log;
+  readonly onUnfit: OnUnfit;
+}
+
+export function gateFor(subject: Subject, plan: Plan, means: Means): Gate {
+  const build = builders[plan.carrier];
+  return build({ ...means, subject, threads: plan.threads });
+}
+
+interface Order extends Means {
+  readonly subject: Subject;
+  readonly threads: number;
 }
 
 const builders: Readonly<Record<Carrier, (order: Order) => Gate>> = {
@@ -93,8 +101,13 @@ const builders: Readonly<Record<Carrier, (order: Order) => Gate>> = {
   'sync inline': (order) => new SyncServer(syncFunction(order), syncOptions(order)),
   'sync threads': (order) => new SyncServer(sourceOf(order), syncOptions(order)),
   'async ← sync inline': (order) => {
-    const { maxBody } = order.config;
-    const app = syncToAsync(syncFunction(order), { maxBody, log: order.log, ...bridgeOptions(order) });
+    const { maxBody, timeout } = order.config;
+    const app = syncToAsync(syncFunction(order), {
+      maxBody,
+      timeout,
+      log: order.log,
+      ...bridgeOptions(order),
+    });
     return new AsyncServer(app, { ...asyncOptions(order), lifespan: 'auto' });
   },
   'async ← sync threads': asyncOverThreads,
@@ -111,6 +124,7 @@ function asyncOverThreads(order: Order): Gate {
     backlog: config.queue,
     log,
     grace: 0,
+    ...threadOptions({ ...config, onUnfit: order.onUnfit }),
     ...bridgeOptions(order),
   });
   const server = new AsyncServer(app, { ...asyncOptions(order), lifespan: 'on' });
@@ -164,9 +178,10 @@ function asyncOptions({ config, log }: Order): AsyncServerOptions {
   return { lifespan, grace, engine, log, ...listenerOptions(config) };
 }
 
-function syncOptions({ threads, config, log }: Order): SyncServerOptions {
+function syncOptions({ threads, config, log, onUnfit }: Order): SyncServerOptions {
   const { grace, queue, maxBody, engine } = config;
-  return { threads, backlog: queue, maxBody, grace, engine, log, ...listenerOptions(config) };
+  const more = { ...listenerOptions(config), ...threadOptions({ ...config, onUnfit }) };
+  return { threads, backlog: queue, maxBody, grace, engine, log, ...more };
 }
 
 /** The engine has dropped or refused them; a bridge makes variables of them where it has not. */

@@ -1,12 +1,13 @@
 // An app, served in this process: serve() is the front door, in code and for the command.
 import type { AsyncApp } from '../async/interface.ts';
+import { deferred } from '../core/deferred.ts';
 import { GatewayError } from '../core/errors.ts';
 import { type AnyApp, type AppRef, type AppSource, loadApp, parseRef } from '../core/load.ts';
 import { createLog, type Log } from '../core/log.ts';
 import type { SyncApp } from '../sync/interface.ts';
 import { startAccessLog } from './access-log.ts';
 import { settle } from './config.ts';
-import { callsHere, type Gate, gateFor, nameOf, planFor, type Subject } from './gate.ts';
+import { callsHere, type Gate, gateFor, nameOf, type OnUnfit, planFor, type Subject } from './gate.ts';
 import { article, knownApp } from './kind.ts';
 import { type Config, longest, type Settled } from './settings.ts';
 
@@ -26,6 +27,13 @@ export interface Served extends AsyncDisposable {
    * Throws GatewayError TLS where one cannot be read or used: then all stays as it was.
    */
   reloadCertificates(): void;
+  /**
+   * Resolves when this process should be replaced: so many of its threads are in native calls, which nothing can end, that
+   * they run out. It serves on with those that are left, and refuses what none is left for.
+   */
+  readonly unfit: Promise<GatewayError>;
+  /** After close(): some of its threads could not be ended, and process.exit() would wait for them. */
+  readonly stuck: boolean;
   /** Stops accepting, lets running requests finish for `grace` ms (the setting by default), then cuts. Safe to call twice. */
   close(grace?: number): Promise<void>;
 }
@@ -43,22 +51,42 @@ export async function serve(app: SyncApp | AsyncApp | AppRef, options: ServeOpti
   const log = given ?? logFor(config);
   const subject = await look(app, config);
   const plan = planFor(subject.kind, subject.source !== null, config, subject.shown);
-  const gate = gateFor(callsHere(plan) ? await loaded(subject, config) : subject, plan, config, log);
+  const unfit = deferred<GatewayError>();
+  let stuck = false;
+  const onUnfit: OnUnfit = ({ why, closed }) => {
+    stuck ||= closed;
+    unfit.resolve(why);
+  };
+  const seen = callsHere(plan) ? await loaded(subject, config) : subject;
+  const gate = gateFor(seen, plan, { config, log, onUnfit });
   const carrier = nameOf(plan);
   const stopAccessLog = config.accessLog ? startAccessLog() : () => {};
   const close = closer(gate, config, stopAccessLog);
   try {
     const { url } = await gate.listen(config.bind);
     log.info(`${found(subject)}; carried by ${carrier}`);
+    if (config.maxRequests > 0 && plan.threads === 0) log.warn(noThreads);
     if (config.trustedProxies.includes('*') && config.trustedHops === 0) log.warn(everybodyTrusted);
     const reloadCertificates = (): void => gate.reloadTls();
-    return { url, carrier, reloadCertificates, close, [Symbol.asyncDispose]: () => close() };
+    return {
+      url,
+      carrier,
+      reloadCertificates,
+      close,
+      unfit: unfit.promise,
+      get stuck() {
+        return stuck;
+      },
+      [Symbol.asyncDispose]: () => close(),
+    };
   } catch (error) {
     await close(0);
     throw named(error, subject);
   }
 }
 
+const noThreads =
+  'maxRequests counts what a thread serves, and this app is not on threads: it says nothing here';
 const everybodyTrusted =
   'Anybody may say who the client is: trustedProxies has "*"; say by trustedHops how many proxies stand in front, or name them';
 

@@ -4,6 +4,7 @@ import { limitsRows } from './rows/limits.ts';
 import { logRows } from './rows/log.ts';
 import { placeRows } from './rows/place.ts';
 import { proxiesRows } from './rows/proxies.ts';
+import { threadsRows } from './rows/threads.ts';
 import { tlsRows } from './rows/tls.ts';
 
 /** One setting. A row without a default gets it from the app's kind; `help` says what then holds. */
@@ -32,7 +33,7 @@ export interface Setting {
   readonly value?: string;
   /** One sentence, what it does for the reader. */
   readonly help: string;
-  readonly group: 'What is served' | 'Where and how' | 'Limits' | 'Proxies' | 'TLS' | 'Log';
+  readonly group: 'What is served' | 'Where and how' | 'Threads' | 'Limits' | 'Proxies' | 'TLS' | 'Log';
 }
 
 /** A duration's largest value, 24 days in ms: beyond 2^31 ms Node's timers go off at once. */
@@ -41,6 +42,7 @@ export const longest = 2_073_600_000;
 type Rows = [
   ...typeof appRows,
   ...typeof placeRows,
+  ...typeof threadsRows,
   ...typeof limitsRows,
   ...typeof proxiesRows,
   ...typeof tlsRows,
@@ -51,6 +53,7 @@ type Rows = [
 export const table: readonly Setting[] = [
   ...appRows,
   ...placeRows,
+  ...threadsRows,
   ...limitsRows,
   ...proxiesRows,
   ...tlsRows,

@@ -13,6 +13,7 @@ import { Input, type Source } from './input.ts';
 import type { Environ, EnvironData, ResponseHeaders, StatusLine, SyncApp } from './interface.ts';
 import { respond, type Sink } from './responder.ts';
 import { Spool } from './spool.ts';
+import { tell, timed } from './held-loop.ts';
 
 export interface InlineOptions {
   readonly log?: Log;
@@ -20,6 +21,8 @@ export interface InlineOptions {
   readonly maxBody?: number;
   /** What environ['dualgate.lane'] says; `loop` by default. */
   readonly lane?: string;
+  /** ms that the app may hold this thread at once before the log says so: here nothing can end it. 0: never. 30 000. */
+  readonly timeout?: number;
 }
 
 /** ms: after so long the loop gets a turn between two pieces, so that it sees clients come and go. */
@@ -35,17 +38,19 @@ export class Inline implements Executor {
   readonly #log: Log;
   readonly #maxBody: number;
   readonly #lane: string;
+  readonly #timeout: number;
   readonly #running = new Map<Job, Promise<void>>();
   #closed = false;
 
   constructor(
     app: SyncApp,
-    { log = silent, maxBody = Number.POSITIVE_INFINITY, lane = 'loop' }: InlineOptions = {},
+    { log = silent, maxBody = Number.POSITIVE_INFINITY, lane = 'loop', timeout = 30_000 }: InlineOptions = {},
   ) {
     this.#app = asSyncApp(app, app.name || 'the app');
     this.#log = log;
     this.#maxBody = maxBody;
     this.#lane = lane;
+    this.#timeout = timeout;
   }
 
   async start(): Promise<void> {}
@@ -60,8 +65,9 @@ export class Inline implements Executor {
     const { environ } = call;
     const { REQUEST_METHOD, PATH_INFO } = environ;
     try {
-      const rest = respond(this.#app, this.#complete(environ, job), job.sink);
-      if (rest) return this.#track(job, this.#play(job, rest, { REQUEST_METHOD, PATH_INFO }));
+      const rest = this.#begin(environ, job);
+      if (rest)
+        return this.#track(job, this.#play(job, this.#timed(rest, job), { REQUEST_METHOD, PATH_INFO }));
     } catch (thrown) {
       job.end();
       return this.#failed(job, { REQUEST_METHOD, PATH_INFO }, asError(thrown));
@@ -103,8 +109,8 @@ export class Inline implements Executor {
     try {
       if (call.length !== 0) await body.fill(call);
       this.#trace(call, 'app.enter');
-      const rest = respond(this.#app, this.#complete(environ, job), job.sink);
-      if (rest) await drive(rest, job.sink);
+      const rest = this.#begin(environ, job);
+      if (rest) await drive(this.#timed(rest, job), job.sink);
       else await job.sink.taken();
     } catch (thrown) {
       await this.#failed(job, { REQUEST_METHOD, PATH_INFO }, asError(thrown));
@@ -131,6 +137,22 @@ export class Inline implements Executor {
     else failCall(call, asked, error, this.#log);
   }
 
+  /** Calls the app. */
+  #begin(data: EnvironData, job: Job): Generator<void, void, void> | null {
+    const environ = this.#complete(data, job);
+    if (this.#timeout === 0) return respond(this.#app, environ, job.sink);
+    const from = performance.now();
+    try {
+      return respond(this.#app, environ, job.sink);
+    } finally {
+      tell(performance.now() - from, this.#timeout, job.late);
+    }
+  }
+
+  #timed(rest: Generator<void, void, void>, job: Job): Iterable<void> {
+    return this.#timeout > 0 ? timed(rest, this.#timeout, job.late) : rest;
+  }
+
   /** Completed in place: a copy of so many keys costs more than all the rest of a small call (5.7 µs). */
   #complete(data: EnvironData, { call, input, errors }: Job): Environ {
     const environ = data as Environ;
@@ -153,12 +175,20 @@ class Job {
   readonly sink: CallSink;
   readonly input: Input = new Input(noBody);
   readonly errors: Errors;
+  readonly #log: Log;
 
   constructor(call: Call, log: Log) {
     this.call = call;
+    this.#log = log;
     this.sink = new CallSink(call);
     this.errors = new Errors((line) => log.error(line, { request: call.id }));
   }
+
+  /** The app has held the loop for too long. */
+  readonly late = (why: string): void => {
+    const { REQUEST_METHOD, PATH_INFO } = this.call.environ;
+    this.#log.warn(`${why}: ${REQUEST_METHOD} ${JSON.stringify(PATH_INFO)}`, { request: this.call.id });
+  };
 
   end(): void {
     this.input.expire();

@@ -13,12 +13,13 @@ import type { Limits } from '../http/limits.ts';
 import { asSyncApp } from './app.ts';
 import type { Call, Executor } from './call.ts';
 import { environOf } from './environ.ts';
-import { Inline } from './inline.ts';
+import { Inline, type InlineOptions } from './inline.ts';
 import type { EnvironData, ResponseHeaders, StatusLine, SyncApp } from './interface.ts';
 import { codeOf } from './response-head.ts';
+import { type ThreadOptions, threadOptions } from './threads/options.ts';
 import { Pool } from './threads/pool.ts';
 
-export interface SyncServerOptions extends DoorwayOptions {
+export interface SyncServerOptions extends DoorwayOptions, ThreadOptions {
   /** Threads that the app may block; 0: it runs on the event loop, and nothing else does meanwhile. 4 for a reference, 0 for a function. */
   readonly threads?: number;
   /** Requests that lie ready beside those that run; 64. */
@@ -105,11 +106,9 @@ export class SyncServer implements AsyncDisposable {
   }
 }
 
-function executorFor(
-  app: SyncApp | AppSource | AppRef,
-  { threads, spare, backlog, log, argument, lane, limits }: SyncServerOptions & { log: Log },
-): Executor {
-  const named = lane === undefined ? {} : { lane };
+function executorFor(app: SyncApp | AppSource | AppRef, options: SyncServerOptions & { log: Log }): Executor {
+  const { threads, spare, backlog, log, argument, lane, timeout, limits } = options;
+  const named = { ...(lane !== undefined && { lane }), ...(timeout !== undefined && { timeout }) };
   if (typeof app === 'function') {
     if (threads) {
       throw new GatewayError(
@@ -125,7 +124,8 @@ function executorFor(
     threads: threads ?? 4,
     log,
     environ: { underscores: limits?.underscores === 'allow' },
-    ...named,
+    ...threadOptions(options),
+    ...(lane !== undefined && { lane }),
     ...(spare !== undefined && { spare }),
     ...(backlog !== undefined && { backlog }),
     ...(argument && { argument }),
@@ -140,7 +140,7 @@ class LoadedInline implements Executor {
 
   constructor(
     source: AppSource,
-    options: { log: Log; lane?: string },
+    options: InlineOptions & { log: Log },
     argument: SyncServerOptions['argument'],
   ) {
     this.#load = async () =>

@@ -145,6 +145,36 @@ area('disconnect', () => {
 
   conformance(
     'concurrency',
+    'slow',
+    'a call that holds its thread without progress is answered 504, alone; its thread is replaced',
+    async ({ expect, start, path, report }) => {
+      const server = await start({ threads: 1, timeout: 300 });
+      const stuck = once(server.url, [`GET ${path('', { ms: 60_000 })} HTTP/1.1`, host]);
+      await report.first('entered');
+      const behind = once(server.url, ['GET /length/list?pieces=2 HTTP/1.1', host]);
+      expect((await stuck).status).toBe(504);
+      expect((await behind).text).toBe('00');
+    },
+    { alone: true, except: { async: 'it holds no thread' } },
+  );
+
+  conformance(
+    'concurrency',
+    'closer',
+    '… behind its head it is cut, never ended as if it were whole',
+    async ({ expect, start, path }) => {
+      const server = await start({ threads: 1, timeout: 300 });
+      await using client = await RawClient.open(server.url);
+      client.request(`GET ${path('waiting')} HTTP/1.1`, host);
+      await client.until('tick');
+      await client.closed();
+      expect(client.text).not.toMatch(/0\r\n\r\n$/);
+    },
+    { alone: true, except: { async: 'it holds no thread' } },
+  );
+
+  conformance(
+    'concurrency',
     'closer',
     '[W-77][A-36] … and cuts what does not',
     async ({ expect, start, path, report }) => {

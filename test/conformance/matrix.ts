@@ -34,6 +34,8 @@ export interface StartOptions {
   grace?: number;
   limits?: Partial<Limits>;
   engine?: Engine;
+  /** ms that a sync call may hold its thread without progress; 30 000 by default. */
+  timeout?: number;
 }
 
 export interface Started extends AsyncDisposable {
@@ -107,7 +109,8 @@ const own: readonly Carrier[] = [
     return new AsyncServer(app, asyncOptions(options, log));
   }),
   carrier('async ← sync threads', 'sync', gapsOfThreads, (options, log) => {
-    const app = syncToAsync(`${ref}sync`, { threads: options.threads ?? 3, log });
+    const { threads = 3, timeout } = options;
+    const app = syncToAsync(`${ref}sync`, { threads, log, ...(timeout !== undefined && { timeout }) });
     const server = new AsyncServer(app, { ...asyncOptions(options, log), lifespan: 'on' });
     return {
       listen: (bind) => server.listen(bind),
@@ -203,9 +206,10 @@ async function start(
   }
 }
 
-function syncOptions({ grace, limits, engine }: StartOptions, log: Recorder): SyncServerOptions {
+function syncOptions({ grace, limits, engine, timeout }: StartOptions, log: Recorder): SyncServerOptions {
   return {
     log,
+    ...(timeout !== undefined && { timeout }),
     ...(grace !== undefined && { grace }),
     ...(limits !== undefined && { limits }),
     ...(engine !== undefined && { engine }),

@@ -14,11 +14,11 @@ import { Crew, type FromSeat } from './crew.ts';
 import { type Overrun, Watch } from './deadlines.ts';
 import { type Depot, Delivery } from './delivery.ts';
 import { Early } from './early.ts';
-import type { ThreadMode } from './messages.ts';
+import type { ThreadOptions } from './options.ts';
 import { Slots, state } from './slots.ts';
 import { Wakes } from './wakes.ts';
 
-export interface PoolOptions {
+export interface PoolOptions extends ThreadOptions {
   /** How many calls can be inside the app at once. */
   readonly threads: number;
   /** Slots beyond one a thread: calls that lie ready, so that a thread goes from one to the next without the loop. 64. */
@@ -32,25 +32,6 @@ export interface PoolOptions {
   readonly lane?: string;
   /** ms for a thread to load the app; 60 000. */
   readonly startTimeout?: number;
-  /** ms that a call may hold a thread without progress (a byte of its body, a byte of its answer); 0: no limit. 30 000. */
-  readonly timeout?: number;
-  /** ms that it may hold one in all; 0: no limit, which is the default. */
-  readonly requestTimeout?: number;
-  /** Calls after which a thread is replaced by a fresh one, and a random part of so many more; 0: never. */
-  readonly maxRequests?: number;
-  readonly maxRequestsJitter?: number;
-  /** Bytes of a thread's own heap and buffers, beyond which it is replaced; 0: no limit. */
-  readonly maxThreadMemory?: number;
-  /** Threads that have loaded the app and wait for another to fail; 1 where there are two threads or more, else 0. */
-  readonly warm?: number;
-  /** Threads that may be stuck in native calls and still be replaced; as many as there are threads. */
-  readonly quarantine?: number;
-  /** More than that are stuck: the process should be replaced, for its threads run out. Called once. */
-  readonly onUnfit?: (why: GatewayError) => void;
-  /** Between calls a thread waits in its event loop (`wa`), or in Atomics.wait, and its timers and promises with it (`block`). */
-  readonly mode?: ThreadMode;
-  /** Lines that the app prints in a call begin with the request's id, unless they begin with `{`. On. */
-  readonly printIds?: boolean;
   /** How environs are made of requests. */
   readonly environ?: EnvironOptions;
   /** A thread whose heap grows beyond them dies, and its call with it; Node's own limits by default. */
@@ -78,6 +59,7 @@ export class Pool implements Executor {
   readonly #depot: Depot;
   readonly #backlog: number;
   readonly #lane: string | undefined;
+  readonly #tellUnfit: PoolOptions['onUnfit'];
   /** The delivery in each slot, and the slots that have none. */
   readonly #at: Array<Delivery | undefined>;
   readonly #free: number[];
@@ -87,7 +69,6 @@ export class Pool implements Executor {
   readonly #open: Delivery[] = [];
   #flushing = false;
   #sweeper: NodeJS.Timeout | null = null;
-  #stuck = 0;
   #closed: Promise<void> | null = null;
 
   constructor(source: AppSource, options: PoolOptions) {
@@ -112,6 +93,7 @@ export class Pool implements Executor {
     this.#backlog = backlog;
     this.#log = log;
     this.#lane = lane;
+    this.#tellUnfit = options.onUnfit;
     this.#depot = {
       slots: this.#slots,
       log,
@@ -130,20 +112,20 @@ export class Pool implements Executor {
       startTimeout,
       resourceLimits: options.resourceLimits,
       habits: {
-        mode: options.mode ?? 'wa',
+        mode: options.threadMode ?? 'wa',
         maxMemory: options.maxThreadMemory ?? 0,
         printIds: options.printIds ?? true,
         environOptions: options.environ ?? {},
       },
-      warm: options.warm ?? (threads > 1 ? 1 : 0),
+      warm: options.warmThreads ?? (threads > 1 ? 1 : 0),
       maxCalls: options.maxRequests ?? 0,
       maxCallsJitter: options.maxRequestsJitter ?? 0,
-      quarantine: options.quarantine ?? threads,
+      quarantine: options.maxStuckThreads ?? threads,
       log,
       onMessage: (thread, message) => this.#onMessage(thread, message),
       onDeath: (thread, why) => this.#onDeath(thread, why),
       onFreed: (slot) => this.#onFreed(slot),
-      onUnfit: (why) => this.#onUnfit(why, options.onUnfit),
+      onUnfit: (why) => this.#onUnfit(why, false),
     });
   }
 
@@ -188,11 +170,6 @@ export class Pool implements Executor {
   /** Threads that were told to end and have not: native calls cannot be ended. */
   get quarantined(): number {
     return this.#crew.quarantined;
-  }
-
-  /** After close(): threads that could not be ended, and that a process waits for when it exits. */
-  get stuck(): number {
-    return this.#stuck;
   }
 
   laneOf(thread: number): string {
@@ -326,9 +303,9 @@ export class Pool implements Executor {
     this.#wakeSoon();
   }
 
-  #onUnfit(why: GatewayError, tell: PoolOptions['onUnfit']): void {
+  #onUnfit(why: GatewayError, closed: boolean): void {
     this.#log.error(why.message);
-    tell?.(why);
+    this.#tellUnfit?.({ why, closed });
   }
 
   /** No thread will come for them. */
@@ -368,7 +345,10 @@ export class Pool implements Executor {
     this.#sweeper = null;
     this.#wakes.close();
     this.#slots.shut();
-    this.#stuck = await this.#crew.close();
+    const stuck = await this.#crew.close();
+    if (stuck === 0) return;
+    const why = `The pool is closed, and ${stuck} of its threads are in native calls that nothing can end`;
+    this.#onUnfit(new GatewayError('THREAD', why), true);
   }
 }
 

@@ -13,7 +13,7 @@ export const app: SyncApp = () => {
 };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const pool = new Pool(parseRef(`${import.meta.url}#app`), { threads: 3, warm: 0, timeout: 2000 });
+  const pool = new Pool(parseRef(`${import.meta.url}#app`), { threads: 3, warmThreads: 0, timeout: 2000 });
   await pool.start();
   const calls = ['a', 'b', 'c'].map((id) => new TestCall({ headers: { 'dualgate.request_id': id } }));
   await Promise.all(calls.map((call) => pool.run(call)));

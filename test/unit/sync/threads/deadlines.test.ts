@@ -150,7 +150,7 @@ describe('a thread that is stuck', () => {
   });
 
   test('a warm thread takes its place at once', async () => {
-    await using stage = await staged({ threads: 2, warm: 1, ...stop });
+    await using stage = await staged({ threads: 2, warmThreads: 1, ...stop });
     await until(() => stage.pool.spares === 1);
     const call = await stage.run('/loop');
     expect(call.failure).toMatchObject({ status: 504 });
@@ -159,7 +159,7 @@ describe('a thread that is stuck', () => {
   });
 
   test('many times in a row: every one is answered, and every other too', async () => {
-    await using stage = await staged({ threads: 3, warm: 1, timeout: 100 });
+    await using stage = await staged({ threads: 3, warmThreads: 1, timeout: 100 });
     const stuck = Array.from({ length: 12 }, (_, at) => stage.run(ways[at % 3] ?? ''));
     const others = Array.from({ length: 60 }, () => stage.run('/sleep', { query: '5' }));
     for (const call of await Promise.all(stuck)) expect(call.failure).toMatchObject({ status: 504 });

@@ -17,7 +17,7 @@ test('between the claim of a call and its start: another thread serves that call
 });
 
 test('… also where it was the only thread, and a warm one steps in', async () => {
-  await using stage = await staged({ threads: 1, warm: 1 });
+  await using stage = await staged({ threads: 1, warmThreads: 1 });
   await until(() => stage.pool.spares === 1);
   const dying = stage.run('/claim-and-die', { query: '2' });
   const others = await Promise.all(Array.from({ length: 10 }, () => stage.run('/self')));
@@ -60,7 +60,7 @@ test('out of memory, beside others that are served', async () => {
 
 test('a spare thread that dies is replaced', async () => {
   const source = { ...parseRef(`${stuck}#doomed`), factory: true };
-  await using stage = await staged({ threads: 1, warm: 1 }, source);
+  await using stage = await staged({ threads: 1, warmThreads: 1 }, source);
   await stage.lines.find(/^The spare thread has ended: Error: Doomed; another takes its place$/);
 });
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 
-import type { GatewayError } from '../../../../src/core/errors.ts';
+import type { Unfit } from '../../../../src/sync/threads/options.ts';
 import { TestCall } from '../carrier.ts';
 import { staged, until } from './staged.ts';
 
@@ -36,11 +36,11 @@ test('others are served meanwhile', async () => {
 });
 
 test('beyond the cap none is replaced until one ends: what waits is refused, and the process is called unfit, once', async () => {
-  const unfit: GatewayError[] = [];
-  const onUnfit = (why: GatewayError): void => {
+  const unfit: Unfit[] = [];
+  const onUnfit = (why: Unfit): void => {
     unfit.push(why);
   };
-  await using stage = await staged({ threads: 1, quarantine: 1, timeout: 100, onUnfit });
+  await using stage = await staged({ threads: 1, maxStuckThreads: 1, timeout: 100, onUnfit });
   const stuck = Array.from({ length: 2 }, () => stage.run('/exec', { query: '4' }));
   const first = await Promise.all(stuck.slice(0, 1));
   expect(first[0]?.failure).toMatchObject({ status: 504 });
@@ -48,7 +48,9 @@ test('beyond the cap none is replaced until one ends: what waits is refused, and
   // Both threads that the pool may have are in a native call.
   expect((await stage.run('/self')).failure).toMatchObject({ status: 503 });
   await until(() => unfit.length > 0);
-  expect(unfit[0]?.message).toMatch(/^2 threads are in native calls that nothing can end, and 1 are allowed/);
+  expect(unfit[0]?.why.message).toMatch(
+    /^2 threads are in native calls that nothing can end, and 1 are allowed/,
+  );
   await until(() => stage.pool.quarantined < 2);
   const later = async (): Promise<boolean> => (await stage.run('/self')).ended;
   while (!(await later()));
@@ -56,10 +58,10 @@ test('beyond the cap none is replaced until one ends: what waits is refused, and
 });
 
 test('JavaScript that is stuck in all threads at once is no native call', async () => {
-  const unfit: GatewayError[] = [];
+  const unfit: Unfit[] = [];
   await using stage = await staged({
     threads: 3,
-    quarantine: 0,
+    maxStuckThreads: 0,
     timeout: 100,
     onUnfit: (why) => unfit.push(why),
   });

@@ -28,13 +28,13 @@ describe('by calls', () => {
   });
 
   test('the only thread too, and in block mode', async () => {
-    await using stage = await staged({ threads: 1, maxRequests: 20, mode: 'block' });
+    await using stage = await staged({ threads: 1, maxRequests: 20, threadMode: 'block' });
     await seen(stage, 4);
     expect(stage.lines.all.filter(({ level }) => level !== 'info')).toEqual([]);
   });
 
   test('one after the other, where all are due at once', async () => {
-    await using stage = await staged({ threads: 4, maxRequests: 10, warm: 0 });
+    await using stage = await staged({ threads: 4, maxRequests: 10, warmThreads: 0 });
     await seen(stage, 12);
   });
 

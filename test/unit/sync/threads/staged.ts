@@ -50,7 +50,7 @@ export async function staged(
   source: AppSource = parseRef(`${stuck}#app`),
 ): Promise<Staged> {
   const lines = new Lines();
-  const pool = new Pool(source, { threads: 2, warm: 0, log: lines.log, ...options });
+  const pool = new Pool(source, { threads: 2, warmThreads: 0, log: lines.log, ...options });
   await pool.start();
   return {
     pool,
