@@ -23,6 +23,7 @@ export const sync: SyncApp = (environ: Environ, startResponse: StartResponse) =>
 function* pieces(mode: string, report: string): Generator<Uint8Array> {
   if (mode === 'empty') return;
   if (mode === 'ticking') yield* ticking(report);
+  if (mode === 'stuck') yield* stuck();
   for (let index = 0; index < (mode === 'gone' ? 1e9 : 3); index += 1) {
     if (mode === 'throws' && index === 1) throw new Error('secret-closer');
     yield mode === 'gone' ? new Uint8Array(65536) : bytesOf('some');
@@ -37,6 +38,12 @@ function* ticking(report: string): Generator<Uint8Array> {
     block(10);
   }
   note(report, 'never noticed');
+}
+
+/** Begins, and holds its thread. */
+function* stuck(): Generator<Uint8Array> {
+  yield bytesOf('tick\n');
+  block(60_000);
 }
 
 function* generator(report: string): ResponseBody & Generator<Uint8Array> {
@@ -57,6 +64,10 @@ export async function async(scope: Scope, receive: Receive, send: Send): Promise
       const events = [await receive(), await receive(), await receive()];
       note(report, 'received', { types: events.map((event) => event.type) });
       return;
+    }
+    if (mode === 'stuck') {
+      await send({ type: 'http.response.body', body: bytesOf('tick\n'), more_body: true });
+      await delay(60_000, undefined, { ref: false });
     }
     if (mode === 'ticking') {
       for (;;) {
