@@ -21,7 +21,7 @@ export async function oneLine(thrown: unknown, url: string): Promise<string> {
 }
 
 /** The head of a SyntaxError's stack (`file:///x/y.mjs:3`), or its first frame in a file of the user's. */
-function placeOf(stack: string): string | undefined {
+export function placeOf(stack: string): string | undefined {
   const lines = stack.split('\n');
   const head = /^(?:file:\/\/|\/|[A-Za-z]:\\).*:\d+$/.exec(lines[0] ?? '')?.[0];
   const frames = lines.map((line) => frame.exec(line)?.[1]);

@@ -1,4 +1,4 @@
-// dualgate/sync: the sync contract, its server, and a sleep that blocks.
+// dualgate/sync: the sync contract, its server, its lint, and a sleep that blocks.
 export type { ByteString, HeaderList } from '../core/bytes.ts';
 export type { AppRef, AppSource } from '../core/load.ts';
 export { ContractError, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
@@ -17,5 +17,7 @@ export type {
   Write,
 } from './interface.ts';
 export { clauses } from './interface.ts';
+export { lint } from './lint.ts';
+export { type LintOptions, Violation } from './lint-verdict.ts';
 export { SyncServer, type SyncServerOptions } from './server.ts';
 export { sleep } from './sleep.ts';
