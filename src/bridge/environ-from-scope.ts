@@ -1,6 +1,7 @@
 // Scope to environ: what a sync app sees of a request that came by the async contract (ASGI, "WSGI Compatibility").
 import type { HttpScope } from '../async/interface.ts';
 import { type HeaderList, utf8ToByteString } from '../core/bytes.ts';
+import { splitPath } from '../sync/deployment.ts';
 import { serverSoftware } from '../sync/environ.ts';
 import type { EnvironData } from '../sync/interface.ts';
 
@@ -10,6 +11,7 @@ import type { EnvironData } from '../sync/interface.ts';
  * in an environ. `underscores`: headers with "_" in their names are taken too (W-23).
  */
 export function environFromScope(scope: HttpScope, underscores = false): EnvironData {
+  // A scope's path includes its root_path (A-26)
   const [SCRIPT_NAME, PATH_INFO] = splitPath(scope.root_path, scope.path);
   const { raw_path, query_string } = scope;
   const environ: EnvironData = {
@@ -38,18 +40,6 @@ export function environFromScope(scope: HttpScope, underscores = false): Environ
 }
 
 const version: readonly [1, 0] = Object.freeze([1, 0] as const);
-
-/**
- * SCRIPT_NAME and PATH_INFO. A scope's path includes its root_path (A-26); where it does not, a proxy has cut it off,
- * and the whole path is PATH_INFO. Neither is ever "/" and empty at the wrong place (W-05, W-06).
- */
-function splitPath(root: string, path: string): [script: string, rest: string] {
-  const script = root.replace(/\/+$/, '');
-  if (script !== '' && (path === script || path.startsWith(`${script}/`))) {
-    return [script, path.slice(script.length)];
-  }
-  return [script, path];
-}
 
 /** Both are strings, and never empty, on a unix socket too: localhost, and the scheme's own port (W-10). */
 function serverNames({ server, scheme }: HttpScope): { SERVER_NAME: string; SERVER_PORT: string } {

@@ -5,6 +5,7 @@ import { type AppRef, type AppSource, parseRef } from '../core/load.ts';
 import { type Log, silent } from '../core/log.ts';
 import type { Executor } from '../sync/call.ts';
 import { Inline } from '../sync/inline.ts';
+import { type Deployment, deploy, deploymentOf } from '../sync/deployment.ts';
 import type { SyncApp } from '../sync/interface.ts';
 import { type ThreadOptions, threadOptions } from '../sync/threads/options.ts';
 import { Pool } from '../sync/threads/pool.ts';
@@ -19,6 +20,8 @@ export interface InlineBridgeOptions {
   readonly log?: Log;
   /** Headers with "_" in their names are taken too, where the server lets them through. */
   readonly underscores?: boolean;
+  /** Variables of the deployer's for every environ; SyncServerOptions says more. */
+  readonly environ?: Readonly<Record<string, string>>;
 }
 
 export interface PoolBridgeOptions extends ThreadOptions {
@@ -33,6 +36,8 @@ export interface PoolBridgeOptions extends ThreadOptions {
   readonly log?: Log;
   /** Headers with "_" in their names are taken too, where the server lets them through. */
   readonly underscores?: boolean;
+  /** Variables of the deployer's for every environ; SyncServerOptions says more. */
+  readonly environ?: Readonly<Record<string, string>>;
 }
 
 export type BridgedAsyncApp = AsyncApp & AsyncDisposable;
@@ -91,6 +96,7 @@ class Bridge {
   readonly #make: () => Executor;
   readonly #grace: number;
   readonly #underscores: boolean;
+  readonly #deployment: Deployment | null;
   #executor: Executor | null = null;
   #started: Promise<Executor> | null = null;
   /** Lifespans that are up: the last one to shut down ends the threads. */
@@ -98,10 +104,11 @@ class Bridge {
   #over = false;
 
   constructor(make: (log: Log) => Executor, options: PoolBridgeOptions) {
-    const { log = silent, grace = 10_000, underscores = false } = options;
+    const { log = silent, grace = 10_000, underscores = false, environ = {} } = options;
     this.#log = new CallLog(log);
     this.#grace = grace;
     this.#underscores = underscores;
+    this.#deployment = deploymentOf({ environ });
     this.#make = () => make(this.#log);
     this.#executor = this.#make(); // a wrong app is refused here
   }
@@ -111,6 +118,7 @@ class Bridge {
       throw new GatewayError('CLOSED', 'Cannot call the sync app: its threads have been shut down');
     const executor = await this.#start();
     const call = new ScopeCall(scope, receive, send, this.#underscores);
+    if (this.#deployment) deploy(call.environ, this.#deployment);
     const held = this.#log.hold(call.id);
     try {
       await Promise.race([executor.run(call), call.failed]);

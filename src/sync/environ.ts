@@ -3,7 +3,9 @@ import { type ByteString, type HeaderList, percentDecode } from '../core/bytes.t
 import type { Exchange } from '../http/exchange.ts';
 import { commonNames } from '../http/field-name.ts';
 import type { Fields } from '../http/fields.ts';
+import { type Deployment, deploy } from './deployment.ts';
 import type { EnvironData } from './interface.ts';
+import { addTls } from './tls-environ.ts';
 
 export const serverSoftware = 'dualgate/0.1.0';
 
@@ -12,6 +14,8 @@ export interface EnvironOptions {
   readonly multiprocess?: boolean;
   /** Are headers with "_" in their names taken, where the engine lets them through? No by default. */
   readonly underscores?: boolean;
+  /** What the deployer adds. */
+  readonly deployment?: Deployment | null;
 }
 
 /** What of an exchange is in its environ. */
@@ -51,8 +55,10 @@ export function environOf(exchange: Request, options: EnvironOptions = {}): Envi
     if (client[1] > 0) environ.REMOTE_PORT = String(client[1]); // 0: a proxy named the client without its port
   }
   if (secure) environ.HTTPS = 'on';
+  if (secure && exchange.tls) addTls(environ, exchange.tls);
   if (head.fields) addFields(environ, head.fields, options.underscores ?? false);
   else addHeaders(environ, head.headers, options.underscores ?? false);
+  if (options.deployment) deploy(environ, options.deployment);
   return environ;
 }
 

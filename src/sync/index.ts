@@ -16,8 +16,10 @@ export type {
   SyncApp,
   Write,
 } from './interface.ts';
+export { type GivenKey, environKeys } from './environ-keys.ts';
 export { clauses } from './interface.ts';
 export { lint } from './lint.ts';
 export { type LintOptions, Violation } from './lint-verdict.ts';
+export { applicationUri, requestUri } from './request-uri.ts';
 export { SyncServer, type SyncServerOptions } from './server.ts';
 export { sleep } from './sleep.ts';

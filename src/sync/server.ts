@@ -12,14 +12,15 @@ import type { ForwardedOptions } from '../http/forwarded.ts';
 import type { Limits } from '../http/limits.ts';
 import { asSyncApp } from './app.ts';
 import type { Call, Executor } from './call.ts';
-import { environOf } from './environ.ts';
+import { type DeploymentOptions, deploymentOf } from './deployment.ts';
+import { type EnvironOptions, environOf } from './environ.ts';
 import { Inline, type InlineOptions } from './inline.ts';
 import type { EnvironData, ResponseHeaders, StatusLine, SyncApp } from './interface.ts';
 import { codeOf } from './response-head.ts';
 import { type ThreadOptions, threadOptions } from './threads/options.ts';
 import { Pool } from './threads/pool.ts';
 
-export interface SyncServerOptions extends DoorwayOptions, ThreadOptions {
+export interface SyncServerOptions extends DoorwayOptions, ThreadOptions, DeploymentOptions {
   /** Threads that the app may block; 0: it runs on the event loop, and nothing else does meanwhile. 4 for a reference, 0 for a function. */
   readonly threads?: number;
   /** Requests that lie ready beside those that run; 64. */
@@ -56,11 +57,14 @@ export class SyncServer implements AsyncDisposable {
   constructor(app: SyncApp | AppSource | AppRef, options: SyncServerOptions = {}) {
     const { limits, maxBody, log = createLog({ level: 'warn' }), grace = 10_000 } = options;
     const { tls, proxyProtocol, forwarded } = options;
-    const underscores = limits?.underscores === 'allow';
+    const given: EnvironOptions = {
+      underscores: limits?.underscores === 'allow',
+      deployment: deploymentOf(options),
+    };
     this.#grace = grace;
-    this.#executor = executorFor(app, { ...options, log });
+    this.#executor = executorFor(app, { ...options, log, given });
     this.#listener = listenerFor(options.engine ?? 'own', {
-      handler: (exchange) => this.#executor.run(new ExchangeCall(exchange, underscores)),
+      handler: (exchange) => this.#executor.run(new ExchangeCall(exchange, given)),
       limits: { ...limits, ...(maxBody !== undefined && { maxBody }) },
       log,
       tls,
@@ -106,8 +110,13 @@ export class SyncServer implements AsyncDisposable {
   }
 }
 
-function executorFor(app: SyncApp | AppSource | AppRef, options: SyncServerOptions & { log: Log }): Executor {
-  const { threads, spare, backlog, log, argument, lane, timeout, limits } = options;
+interface Given {
+  readonly log: Log;
+  readonly given: EnvironOptions;
+}
+
+function executorFor(app: SyncApp | AppSource | AppRef, options: SyncServerOptions & Given): Executor {
+  const { threads, spare, backlog, log, argument, lane, timeout, given } = options;
   const named = { ...(lane !== undefined && { lane }), ...(timeout !== undefined && { timeout }) };
   if (typeof app === 'function') {
     if (threads) {
@@ -123,7 +132,7 @@ function executorFor(app: SyncApp | AppSource | AppRef, options: SyncServerOptio
   return new Pool(source, {
     threads: threads ?? 4,
     log,
-    environ: { underscores: limits?.underscores === 'allow' },
+    environ: given,
     ...threadOptions(options),
     ...(lane !== undefined && { lane }),
     ...(spare !== undefined && { spare }),
@@ -165,12 +174,12 @@ class LoadedInline implements Executor {
 /** An exchange as a call. Any upgrade that the client asks for is left aside: it is a plain request. */
 class ExchangeCall implements Call {
   readonly exchange: Exchange;
-  readonly #underscores: boolean;
+  readonly #given: EnvironOptions;
   #environ: EnvironData | null = null;
 
-  constructor(exchange: Exchange, underscores: boolean) {
+  constructor(exchange: Exchange, given: EnvironOptions) {
     this.exchange = exchange;
-    this.#underscores = underscores;
+    this.#given = given;
   }
 
   get id(): string {
@@ -183,7 +192,7 @@ class ExchangeCall implements Call {
 
   /** Made when it is asked for: a thread makes its own. */
   get environ(): EnvironData {
-    this.#environ ??= environOf(this.exchange, { underscores: this.#underscores });
+    this.#environ ??= environOf(this.exchange, this.#given);
     return this.#environ;
   }
 
