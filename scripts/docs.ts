@@ -20,6 +20,7 @@ const typeNames = {
   duration: 'a time',
   text: 'a text',
   list: 'texts',
+  pairs: 'names and values',
 };
 
 const pages: Readonly<Record<string, string>> = {

@@ -21,7 +21,7 @@ const elsewhere: Readonly<Record<string, string>> = {
 
 /**
  * Reads `--name value`, `--name=value`, `-b value`, `-bvalue`, `--switch`, `--no-switch`; `--` ends the flags; of a
- * repeated flag the last holds, but a list takes all. `names` are the settings that this command takes. Throws GatewayError USAGE.
+ * repeated flag the last holds, but a list takes all, and so do pairs. `names` are the settings that this command takes. Throws GatewayError USAGE.
  */
 export function parseArgs(argv: readonly string[], names?: readonly SettingName[]): Args {
   const rows = table.filter((row) => !names || names.some((name) => name === row.name));
@@ -38,13 +38,21 @@ export function parseArgs(argv: readonly string[], names?: readonly SettingName[
       const { row, flag, text } = flagOf(word, rows);
       const value = typeof text === 'boolean' ? text : parseValue(row, text ?? taken(words, row, flag), flag);
       const before = config[row.name];
-      config[row.name] = Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : value;
+      config[row.name] = before === undefined ? value : together(before, value);
     } else {
       rest.push(word);
     }
   }
   // parseValue answers with the row's type, and a switch takes a boolean.
   return { rest, config: config as Config, help };
+}
+
+/** A list and pairs take all that is said; of anything else the last holds. */
+function together(before: Value, value: Value): Value {
+  if (Array.isArray(before) && Array.isArray(value)) return [...before, ...value];
+  // A row's values are of one type: where one is pairs, both are.
+  if (typeof before === 'object' && typeof value === 'object') return { ...before, ...value } as Value;
+  return value;
 }
 
 interface Flag {

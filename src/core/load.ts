@@ -18,6 +18,8 @@ export interface AppSource {
   readonly name: string | null;
   /** The export makes the app: it is called once, and its result (awaited) is the app. */
   readonly factory: boolean;
+  /** Whoever runs it puts the lint of its contract around it. */
+  readonly lint?: boolean;
   /** As the user wrote it, for messages. */
   readonly shown: string;
 }

@@ -14,7 +14,7 @@ import {
   table,
 } from './settings.ts';
 
-export type Value = string | number | boolean | readonly string[];
+export type Value = string | number | boolean | readonly string[] | Readonly<Record<string, string>>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -45,14 +45,15 @@ export function fromEnvironment(environment: Environment): Config {
 
 /** A flag's or a variable's text as its row's type. `where` is the flag or the variable, for the message. */
 export function parseValue(row: Setting, text: string, where: string): Value {
-  const value = parsers[row.type](text.trim(), row);
+  const value = parsers[row.type](text.trim(), row, where.startsWith('-'));
   const why = value === undefined ? null : faultOf(row, value);
   if (why !== null) throw new GatewayError('USAGE', `Cannot read ${where} "${text}": ${why}`);
   if (value !== undefined) return value;
   throw new GatewayError('USAGE', `Cannot read ${where} "${text}": ${expected(row, 'text')}`);
 }
 
-type Parser = (text: string, row: Setting) => Value | undefined;
+/** `flag`: it is a flag's text, not a variable's. */
+type Parser = (text: string, row: Setting, flag: boolean) => Value | undefined;
 
 const parsers: Readonly<Record<Setting['type'], Parser>> = {
   address: (text) => (isBind(text) ? text : undefined),
@@ -74,7 +75,19 @@ const parsers: Readonly<Record<Setting['type'], Parser>> = {
       .split(',')
       .map((one) => one.trim())
       .filter((one) => one !== ''),
+  // A flag says one, whose value may have commas in it.
+  pairs: (text, _row, flag) => pairsIn(flag ? [text] : text.split(',')),
 };
+
+function pairsIn(texts: readonly string[]): Record<string, string> | undefined {
+  const pairs: Record<string, string> = {};
+  for (const text of texts) {
+    const [, key, value] = /^\s*([\w.-]+)=(.*)$/s.exec(text) ?? [];
+    if (key === undefined || value === undefined) return undefined;
+    pairs[key] = value;
+  }
+  return pairs;
+}
 
 const words: ReadonlyMap<string, boolean> = new Map([
   ...['1', 'on', 'true', 'yes'].map((word) => [word, true] as const),
@@ -116,14 +129,21 @@ function fits(row: Setting, value: unknown): value is Value {
   if (row.type === 'address') return typeof value === 'string' && isBind(value);
   if (row.type === 'text') return typeof value === 'string' && value !== '';
   if (row.type === 'list') return Array.isArray(value) && value.every((one) => typeof one === 'string');
+  if (row.type === 'pairs') return isPairs(value);
   if (row.type === 'choice') return typeof value === 'string' && (row.choices?.includes(value) ?? false);
   const { least = 0, most = Number.MAX_SAFE_INTEGER } = row;
   return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
 }
 
+function isPairs(value: unknown): value is Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((one) => typeof one === 'string');
+}
+
 function faultOf({ fault }: Setting, value: Value): string | null {
   if (!fault) return null;
-  for (const one of Array.isArray(value) ? value : [value]) {
+  const pairs = isPairs(value) ? Object.entries(value).map((pair) => pair.join('=')) : null;
+  for (const one of pairs ?? (Array.isArray(value) ? value : [value])) {
     const why = fault(String(one));
     if (why !== null) return why;
   }
@@ -163,6 +183,8 @@ function expected(row: Setting, place: 'text' | 'code'): string {
       return 'it is a text that is not empty';
     case 'list':
       return place === 'code' ? 'it is an array of texts' : 'it is texts with commas between them';
+    case 'pairs':
+      return place === 'code' ? 'it is an object of texts' : 'it is KEY=VALUE';
     case 'address':
       return 'it is HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH';
     default:
@@ -171,5 +193,6 @@ function expected(row: Setting, place: 'text' | 'code'): string {
 }
 
 function display(value: unknown): string {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return JSON.stringify(value);
   return typeof value === 'string' ? `"${value}"` : String(value);
 }

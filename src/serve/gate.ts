@@ -3,10 +3,12 @@ import { AsyncServer, type AsyncServerOptions } from '../async/server.ts';
 import { asyncToSync } from '../bridge/async-to-sync.ts';
 import { asyncSource } from '../bridge/carry.ts';
 import { type LoopOptions, LoopThread } from '../bridge/loop/loop.ts';
-import { syncToAsync } from '../bridge/sync-to-async.ts';
+import { type PoolBridgeOptions, syncToAsync } from '../bridge/sync-to-async.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AppSource } from '../core/load.ts';
 import type { Log } from '../core/log.ts';
+import type { SyncApp } from '../sync/interface.ts';
+import { lint } from '../sync/lint.ts';
 import { SyncServer, type SyncServerOptions } from '../sync/server.ts';
 import { type ThreadOptions, threadOptions } from '../sync/threads/options.ts';
 import type { Kind, Known } from './kind.ts';
@@ -49,6 +51,12 @@ export interface Plan {
 export function planFor(kind: Kind, reference: boolean, config: Settled, shown: string): Plan {
   const server = config.server === 'auto' ? kind : config.server;
   const threads = config.threads ?? (reference ? 4 : 0);
+  if (config.lint && kind === 'async') {
+    throw new GatewayError(
+      'USAGE',
+      `Cannot lint "${shown}": it is an async app, and so far there is a lint for sync apps only; leave --lint out`,
+    );
+  }
   if (server === 'async' && kind === 'async') return { carrier: 'async', threads: 0 };
   if (server === 'sync' && kind === 'async' && !reference) {
     throw new GatewayError(
@@ -179,14 +187,14 @@ function asyncOptions({ config, log }: Order): AsyncServerOptions {
 }
 
 function syncOptions({ threads, config, log, onUnfit }: Order): SyncServerOptions {
-  const { grace, queue, maxBody, engine } = config;
+  const { grace, queue, maxBody, engine, environ } = config;
   const more = { ...listenerOptions(config), ...threadOptions({ ...config, onUnfit }) };
-  return { threads, backlog: queue, maxBody, grace, engine, log, ...more };
+  return { threads, backlog: queue, maxBody, grace, engine, environ, log, ...more };
 }
 
 /** The engine has dropped or refused them; a bridge makes variables of them where it has not. */
-function bridgeOptions({ config }: Order): { readonly underscores: boolean } {
-  return { underscores: config.underscoreHeaders === 'allow' };
+function bridgeOptions({ config }: Order): Pick<PoolBridgeOptions, 'underscores' | 'environ'> {
+  return { underscores: config.underscoreHeaders === 'allow', environ: config.environ };
 }
 
 /** What calls get to end by themselves, in ms, when the server is closed: nobody waits for them any more. */
@@ -198,8 +206,8 @@ function loopOptions({ config, log }: Order): LoopOptions {
   return { lifespan: config.lifespan, log, grace: afterwards(config.grace) };
 }
 
-function syncFunction({ subject }: Order): Extract<Known, { kind: 'sync' }>['app'] {
-  if (subject.known?.kind === 'sync') return subject.known.app;
+function syncFunction({ subject, config }: Order): SyncApp {
+  if (subject.known?.kind === 'sync') return config.lint ? lint(subject.known.app) : subject.known.app;
   throw new GatewayError('APP_KIND', `Cannot call "${subject.shown}": it is not a sync app`);
 }
 
@@ -208,7 +216,8 @@ function asyncFunction({ subject }: Order): Extract<Known, { kind: 'async' }>['a
   throw new GatewayError('APP_KIND', `Cannot call "${subject.shown}": it is not an async app`);
 }
 
-function sourceOf({ subject }: Order): AppSource {
-  if (subject.source) return subject.source;
+/** Where its thread is to put lint around it, it says so. */
+function sourceOf({ subject, config }: Order): AppSource {
+  if (subject.source) return config.lint ? { ...subject.source, lint: true } : subject.source;
   throw new GatewayError('USAGE', `Cannot load "${subject.shown}" on a thread: it is no reference`);
 }

@@ -16,12 +16,12 @@ export interface Setting {
   readonly variable: string;
   /**
    * size: bytes, `16MiB`. duration: milliseconds in code; elsewhere a bare number is seconds, or `500ms`, `2m`.
-   * list: texts; a flag is repeated for more, a variable has commas between them.
+   * list: texts; a flag is repeated for more, a variable has commas between them. pairs: the same with KEY=VALUE, an object in code.
    */
-  readonly type: 'address' | 'choice' | 'switch' | 'count' | 'size' | 'duration' | 'text' | 'list';
+  readonly type: 'address' | 'choice' | 'switch' | 'count' | 'size' | 'duration' | 'text' | 'list' | 'pairs';
   readonly choices?: readonly string[];
-  readonly default?: string | number | boolean | readonly string[];
-  /** What a text, or one of a list, has to be; null where it is. Said at the door, before anything starts. */
+  readonly default?: string | number | boolean | readonly string[] | Readonly<Record<string, string>>;
+  /** What a text, or one of a list or of pairs (`KEY=VALUE`), has to be; null where it is. Said at the door, before anything starts. */
   readonly fault?: (text: string) => string | null;
   /** A count's, a size's or a duration's smallest value; 0 where it is left out. */
   readonly least?: number;
@@ -71,7 +71,9 @@ type ValueOf<R extends Row> = R extends { readonly type: 'choice' }
       ? string
       : R extends { readonly type: 'list' }
         ? readonly string[]
-        : number;
+        : R extends { readonly type: 'pairs' }
+          ? Readonly<Record<string, string>>
+          : number;
 
 type Defaulted = Extract<Row, { readonly default: unknown }>['name'];
 
@@ -96,6 +98,10 @@ export function settingOf(flag: string): Setting | undefined {
 /** A default as people write it: `10s`, `1GiB`, `on`. */
 export function shown(row: Setting, value: unknown = row.default): string {
   if (value === undefined) return '';
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const pairs = Object.entries(value).map(([key, text]) => `${key}=${text}`);
+    return pairs.length === 0 ? 'none' : pairs.join(',');
+  }
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(',');
   if (row.type === 'switch') return value === true ? 'on' : 'off';
   if (row.type === 'duration') return inUnits(Number(value), durations);

@@ -2,7 +2,7 @@
 import type { TransferListItem } from 'node:worker_threads';
 
 import { GatewayError } from '../core/errors.ts';
-import { type AppRef, type AppSource, loadApp, parseRef } from '../core/load.ts';
+import { type AppRef, type AppSource, parseRef } from '../core/load.ts';
 import { createLog, type Log } from '../core/log.ts';
 import { type Bind, parseBind, urlOf } from '../http/bind.ts';
 import type { DoorwayOptions } from '../http/doorway.ts';
@@ -10,12 +10,12 @@ import { type Engine, type Listening, listenerFor } from '../http/engine.ts';
 import type { Bound, Exchange, Piece } from '../http/exchange.ts';
 import type { ForwardedOptions } from '../http/forwarded.ts';
 import type { Limits } from '../http/limits.ts';
-import { asSyncApp } from './app.ts';
 import type { Call, Executor } from './call.ts';
 import { type DeploymentOptions, deploymentOf } from './deployment.ts';
 import { type EnvironOptions, environOf } from './environ.ts';
 import { Inline, type InlineOptions } from './inline.ts';
 import type { EnvironData, ResponseHeaders, StatusLine, SyncApp } from './interface.ts';
+import { loadSyncApp } from './loaded.ts';
 import { codeOf } from './response-head.ts';
 import { type ThreadOptions, threadOptions } from './threads/options.ts';
 import { Pool } from './threads/pool.ts';
@@ -152,8 +152,7 @@ class LoadedInline implements Executor {
     options: InlineOptions & { log: Log },
     argument: SyncServerOptions['argument'],
   ) {
-    this.#load = async () =>
-      new Inline(asSyncApp(await loadApp(source, argument?.().value), source.shown), options);
+    this.#load = async () => new Inline(await loadSyncApp(source, argument?.().value), options);
   }
 
   async start(): Promise<void> {

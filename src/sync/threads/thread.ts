@@ -4,15 +4,14 @@ import { setImmediate } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 
 import { carry } from '../../core/failure.ts';
-import { loadApp } from '../../core/load.ts';
 import { threadData } from '../../core/spawn.ts';
 import { writeAtOnce, writeWhole } from '../../core/stdio.ts';
 import { askClock } from '../../http/encoder.ts';
-import { asSyncApp } from '../app.ts';
 import type { EnvironOptions } from '../environ.ts';
 import { Errors } from '../error-stream.ts';
 import { Input } from '../input.ts';
 import type { Environ, SyncApp } from '../interface.ts';
+import { loadSyncApp } from '../loaded.ts';
 import { respond } from '../responder.ts';
 import { forOneThreadOnly } from './addon.ts';
 import type { FromThread, Seat, ThreadData, ToThread } from './messages.ts';
@@ -36,7 +35,7 @@ async function main(): Promise<void> {
   writeAtOnce(output.outlet);
   let app: SyncApp;
   try {
-    app = asSyncApp(await loadApp(data.source, data.argument), data.source.shown);
+    app = await loadSyncApp(data.source, data.argument);
   } catch (error) {
     say({ kind: 'refused', error: carry(forOneThreadOnly(error, data.source)) });
     return;
