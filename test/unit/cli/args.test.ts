@@ -46,6 +46,7 @@ test('every flag of the table is taken', () => {
     duration: '3m',
     text: 'x',
     list: 'x',
+    pairs: 'X=y',
   };
   for (const row of table) {
     const text = row.type === 'choice' ? (row.choices?.[0] ?? '') : (row.example ?? texts[row.type]);

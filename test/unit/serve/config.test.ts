@@ -46,6 +46,7 @@ test('every variable of the table is read', () => {
     duration: '3m',
     text: 'x',
     list: 'x',
+    pairs: 'X=y',
   };
   for (const row of table) {
     const text = row.type === 'choice' ? (row.choices?.at(-1) ?? '') : (row.example ?? texts[row.type]);
