@@ -36,6 +36,8 @@ export interface StartOptions {
   engine?: Engine;
   /** ms that a sync call may hold its thread without progress; 30 000 by default. */
   timeout?: number;
+  /** Variables of the deployer's, for a sync app. */
+  environ?: Readonly<Record<string, string>>;
 }
 
 export interface Started extends AsyncDisposable {
@@ -105,12 +107,12 @@ const own: readonly Carrier[] = [
   }),
   carrier('async', 'async', {}, (options, log) => new AsyncServer(all.async, asyncOptions(options, log))),
   carrier('async ← sync inline', 'sync', gapsOfInline, (options, log) => {
-    const app = syncToAsync(all.sync, { log });
+    const app = syncToAsync(all.sync, { log, ...syncOnly(options) });
     return new AsyncServer(app, asyncOptions(options, log));
   }),
   carrier('async ← sync threads', 'sync', gapsOfThreads, (options, log) => {
-    const { threads = 3, timeout } = options;
-    const app = syncToAsync(`${ref}sync`, { threads, log, ...(timeout !== undefined && { timeout }) });
+    const { threads = 3 } = options;
+    const app = syncToAsync(`${ref}sync`, { threads, log, ...syncOnly(options) });
     const server = new AsyncServer(app, { ...asyncOptions(options, log), lifespan: 'on' });
     return {
       listen: (bind) => server.listen(bind),
@@ -206,10 +208,16 @@ async function start(
   }
 }
 
-function syncOptions({ grace, limits, engine, timeout }: StartOptions, log: Recorder): SyncServerOptions {
+/** What means something to a sync app only. */
+function syncOnly({ environ, timeout }: StartOptions): Pick<StartOptions, 'environ' | 'timeout'> {
+  return { ...(environ !== undefined && { environ }), ...(timeout !== undefined && { timeout }) };
+}
+
+function syncOptions(options: StartOptions, log: Recorder): SyncServerOptions {
+  const { grace, limits, engine } = options;
   return {
     log,
-    ...(timeout !== undefined && { timeout }),
+    ...syncOnly(options),
     ...(grace !== undefined && { grace }),
     ...(limits !== undefined && { limits }),
     ...(engine !== undefined && { engine }),

@@ -5,6 +5,7 @@ import * as closer from './closer.ts';
 import * as counter from './counter.ts';
 import * as echo from './echo.ts';
 import * as errors from './errors.ts';
+import * as extras from './extras.ts';
 import * as infinite from './infinite.ts';
 import * as length from './length.ts';
 import * as life from './life.ts';
@@ -27,6 +28,7 @@ export type AppName =
   | 'counter'
   | 'echo'
   | 'errors'
+  | 'extras'
   | 'infinite'
   | 'length'
   | 'life'
@@ -43,6 +45,7 @@ const apps: Readonly<Record<AppName, Twins>> = {
   counter,
   echo,
   errors,
+  extras,
   infinite,
   length,
   life,

@@ -6,7 +6,10 @@ export const app: SyncApp = (environ, startResponse) => {
     return [];
   }
   if (environ.PATH_INFO === '/tag') {
-    startResponse('200 OK', [['Content-Type', 'text/plain'], ['ETag', 'abc']]);
+    startResponse('200 OK', [
+      ['Content-Type', 'text/plain'],
+      ['ETag', 'abc'],
+    ]);
     return [Buffer.from('tag')];
   }
   startResponse('200 OK', [['Content-Type', 'text/plain']]);

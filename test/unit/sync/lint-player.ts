@@ -48,7 +48,7 @@ export function playLint(
     check(): void {},
   };
   try {
-    for (const _ of respond(lint(app, options), environ, sink));
+    for (const _ of respond(lint(app, options), environ, sink) ?? []);
   } catch (error) {
     played.error = error;
   }

@@ -1,4 +1,8 @@
 // One call of an app, played into a sink that keeps everything: the contract of PEP 3333, clause by clause.
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
 import { describe, expect, test } from 'vitest';
 
 import { Disconnected } from '../../../src/core/errors.ts';
@@ -537,3 +541,41 @@ test('[W-01] an app is called often; [W-02] with two arguments', () => {
   for (let round = 0; round < 3; round++) expect(play(app).sink.log).toEqual(['start', 'end']);
   expect(counts).toEqual([2, 2, 2]);
 });
+
+test('[W-61] the server keeps no reference to an error that startResponse was given', async () => {
+  const kept: WeakRef<Error>[] = [];
+  const made = (text: string): Error => {
+    const error = new Error(text);
+    kept.push(new WeakRef(error));
+    return error;
+  };
+  const app: SyncApp = function* (_environ, startResponse) {
+    startResponse('200 OK', []);
+    startResponse('500 Early', [], made('replaces the head'));
+    yield b('x');
+    try {
+      startResponse('500 Late', [], made('comes back'));
+    } catch {
+      // what an app may not do; the error is nobody's now
+    }
+    yield b('y');
+  };
+  const environ: Environ = {
+    ...new TestCall().environ,
+    'wsgi.input': new Input({ next: () => null, ready: true }),
+    'wsgi.errors': new Errors(() => {}),
+  };
+  const call = respond(app, environ, new Recorder());
+  call.next();
+  call.next();
+  expect(kept).toHaveLength(2);
+  for (let round = 0; round < 20 && kept.some((each) => each.deref()); round++) {
+    await setImmediate();
+    gc();
+  }
+  expect(kept.map((each) => each.deref())).toEqual([undefined, undefined]);
+  expect(call.next().done).toBe(true);
+});
+
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc') as () => void; // V8 gives it once it is exposed
