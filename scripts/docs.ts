@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { clauses as asyncClauses } from '../src/async/interface.ts';
 import { codes } from '../src/core/errors.ts';
 import { negative, type Setting, shown, table } from '../src/serve/settings.ts';
-import { clauses as syncClauses } from '../src/sync/interface.ts';
+import { origins } from '../src/sync/clause-origins.ts';
+import { environKeys } from '../src/sync/environ-keys.ts';
+import { type Clause, clauses as syncClauses } from '../src/sync/interface.ts';
 
 const folder = fileURLToPath(new URL('../docs/reference/', import.meta.url));
 
@@ -26,11 +28,8 @@ const typeNames = {
 const pages: Readonly<Record<string, string>> = {
   'settings.md': settingsPage(),
   'errors.md': errorsPage(),
-  'contract-sync.md': contractPage(
-    'The sync contract',
-    'PEP 3333 in TypeScript: `src/sync/interface.ts` has its types. Each clause has an id, and a test whose title begins with it.',
-    syncClauses,
-  ),
+  'contract-sync.md': syncContractPage(),
+  'environ.md': environPage(),
   'contract-async.md': contractPage(
     'The async contract',
     'ASGI 3.0 in TypeScript: `src/async/interface.ts` has its types. Each clause has an id, and a test whose title begins with it.',
@@ -109,6 +108,47 @@ ${rows.join('\n')}
 The command prints one line, \`dualgate: …\`, and ends with 2 for \`USAGE\`, 3 for anything else that kept the app from starting.
 With \`--log-level debug\` it prints the stack too.
 `;
+}
+
+function syncContractPage(): string {
+  const counts = { app: 0, server: 0, both: 0, middleware: 0 };
+  const rows = Object.entries(syncClauses).map(([id, text]) => {
+    const [level, side, checks, source] = origins[id as Clause]; // the table's own keys
+    counts[side] += 1;
+    return `| ${code(id)} | ${cell(text)} | ${level} | ${side} | ${checks.join(', ')} | ${cell(source)} |`;
+  });
+  return `${generated}# The sync contract, clause by clause
+
+PEP 3333 in TypeScript: \`src/sync/interface.ts\` has its types. Each clause has an id, and a test whose title begins with it.
+V- are what \`wsgiref.validate\`, Werkzeug's lint and Rack::Lint check besides.
+
+- **Level**: \`must\`, \`should\` or \`may\`, as its source has it.
+- **Whose** it is to hold: the app's (${counts.app} clauses), the server's (${counts.server}), both's (${counts.both}), middleware's (${counts.middleware}).
+- **Checked by**: \`server\`: it holds, or the server refuses with the clause's id. \`lint\`: [lint()](../guide/lint.md) says so. \`types\`: what breaks it does not compile.
+
+| Clause | What holds | Level | Whose | Checked by | Source |
+|---|---|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function environPage(): string {
+  const rows = Object.entries(environKeys).map(
+    ([key, { when, meaning, from }]) => `| ${code(key)} | ${cell(meaning)} | ${cell(when)} | ${from} |`,
+  );
+  return `${generated}# The environ, key by key
+
+What the sync server gives an app: each of these keys, and no other (\`W-19\`). What else is in an environ comes from
+middleware, or from the deployer (\`--environ KEY=VALUE\`, which takes none of these names).
+
+| Key | Value | When | After |
+|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('*', '\\*');
 }
 
 function contractPage(title: string, about: string, clauses: Readonly<Record<string, string>>): string {

@@ -141,13 +141,25 @@ test('package-lock.json has every optional package: npm ci refuses a lock that a
 });
 
 test('every clause has a test that is named after it', () => {
-  const titles = filesUnder('test')
-    .filter((file) => file.endsWith('.ts'))
-    .map(textOf)
-    .join('\n');
+  const titled = new Set(filesUnder('test').filter(isTest).flatMap(idsIn));
   const clauses = [...Object.keys(syncClauses), ...Object.keys(asyncClauses)];
   for (const id of clauses) expect(id).toMatch(/^[WVAB]-\d+$/);
-  expect(clauses.filter((id) => !titles.includes(`[${id}]`))).toEqual([]);
+  expect(clauses.filter((id) => !titled.has(id))).toEqual([]);
+});
+
+test('every test that is named after a clause names one that there is', () => {
+  const clauses = new Set([...Object.keys(syncClauses), ...Object.keys(asyncClauses)]);
+  const named = filesUnder('test').filter(isTest).flatMap(idsIn);
+  expect([...new Set(named)].filter((id) => /^[WV]-/.test(id) && !clauses.has(id))).toEqual([]);
+});
+
+test('every clause of sync lint has its check in the source of lint()', () => {
+  const lint = files
+    .filter((file) => file.startsWith('src/sync/lint'))
+    .map(textOf)
+    .join('\n');
+  const ids = Object.keys(syncClauses).filter((id) => id.startsWith('V-'));
+  expect(ids.filter((id) => !lint.includes(`'${id}'`))).toEqual([]);
 });
 
 test('nothing names a machine: no absolute home path and no registry host', () => {
@@ -170,6 +182,16 @@ test('nothing names a machine: no absolute home path and no registry host', () =
   );
   expect(faults).toEqual([]);
 });
+
+function isTest(file: string): boolean {
+  return file.endsWith('.test.ts');
+}
+
+/** The clauses that a title begins with: `[W-83][A-08] an app that throws …`. No comment, and nothing in the middle of a text. */
+function idsIn(file: string): string[] {
+  const heads = withoutComments(textOf(file)).matchAll(/(?<=['"`])(?:\[[WVAB]-\d+\] ?|\[-\] ?)+/g);
+  return [...heads].flatMap(([head]) => [...head.matchAll(/[WVAB]-\d+/g)].map(([id]) => id));
+}
 
 function allowed(file: string, from: string): boolean {
   if (from.startsWith('node:')) return true;
