@@ -1,5 +1,6 @@
 // What lint() says of one call: a violation names its clause, the value, and the line of the app.
 import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { ContractError } from '../core/errors.ts';
 import { placeOf } from '../core/place.ts';
@@ -18,6 +19,7 @@ export class Violation extends ContractError {
     { place, warning }: { place: string | null; warning: boolean },
   ) {
     super(clause, place === null ? message : `${message} (${place})`);
+    this.stack = withoutLint(this.stack ?? '');
     this.place = place;
     this.warning = warning;
   }
@@ -79,6 +81,15 @@ export function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   return typeof value === 'object' ? 'an object' : `the ${typeof value} ${String(value)}`;
 }
+
+/** The frames of lint() itself tell nobody anything. */
+function withoutLint(stack: string): string {
+  const lines = stack.split('\n');
+  return lines.filter((line) => !line.includes(here.href) && !line.includes(fileURLToPath(here))).join('\n');
+}
+
+/** How the names of all its files begin. */
+const here = new URL('./lint', import.meta.url);
 
 /** Within the working directory, from there. */
 function brief(place: string): string {

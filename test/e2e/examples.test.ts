@@ -22,6 +22,7 @@ test('an example has at most three files, and each app begins with its command',
     'echo',
     'hello-async',
     'hello-sync',
+    'lint',
     'upload',
   ]);
   for (const name of folders) {
@@ -54,6 +55,20 @@ test('the README shows the two hello apps as they are', () => {
   for (const name of ['hello-sync', 'hello-async']) {
     expect(readme).toContain(readFileSync(new URL(`examples/${name}/app.ts`, root), 'utf8'));
   }
+});
+
+test('lint: each fault with its clause and its line, as the guide says', async () => {
+  const guide = readFileSync(new URL('docs/guide/lint.md', root), 'utf8');
+  expect(guide).toContain(readFileSync(new URL('examples/lint/app.ts', root), 'utf8'));
+  await using server = await start('lint/app.ts', ['--threads', '1', '--log-format', 'text']);
+  const statuses: number[] = [];
+  for (const path of ['head', 'body', 'length', 'fine']) {
+    statuses.push((await fetch(`${server.url}/${path}`)).status);
+  }
+  expect(statuses).toEqual([500, 500, 200, 200]);
+  const said = guide.split('\n').filter((line) => / \[V-\d\d\]$/.test(line));
+  expect(said).toHaveLength(3);
+  for (const line of said) await server.complained(line);
 });
 
 test('the apps of the first tutorial answer as it says', async () => {
@@ -145,6 +160,8 @@ interface Running extends AsyncDisposable {
   readonly child: ChildProcess;
   /** All lines of its standard output, up to the one that matches. */
   until(pattern: RegExp): Promise<string[]>;
+  /** Waits until its standard error has that text. */
+  complained(text: string): Promise<void>;
 }
 
 /** An app by the command of its first line, on a free port. */
@@ -176,6 +193,10 @@ function launch(command: string): Running {
         if (pattern.test(line)) return seen;
       }
       throw new Error(`"${command}" ended without ${pattern}: ${complaints}`);
+    },
+    async complained(text) {
+      const late = AbortSignal.timeout(10_000);
+      while (!complaints.includes(text)) await once(child.stderr, 'data', { signal: late });
     },
     async [Symbol.asyncDispose]() {
       if (child.exitCode !== null || child.signalCode !== null) return;

@@ -69,6 +69,7 @@ test('a violation names the clause, the value, and the line of the app', () => {
   expect((error as Violation).message).toMatch(
     /^The status is "OK": write three digits.* \(test\/unit\/sync\/lint\.test\.ts:\d+:\d+\) \[V-18\]$/,
   );
+  expect((error as Violation).stack).toMatch(/\[V-18\]\n {4}at .*lint\.test\.ts/);
   const line = Number((error as Violation).place?.split(':')[1]);
   expect(textOf(line)).toContain("startResponse('OK'");
 });
