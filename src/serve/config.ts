@@ -80,13 +80,13 @@ const parsers: Readonly<Record<Setting['type'], Parser>> = {
 };
 
 function pairsIn(texts: readonly string[]): Record<string, string> | undefined {
-  const pairs: Record<string, string> = {};
+  const pairs: Array<[key: string, value: string]> = [];
   for (const text of texts) {
     const [, key, value] = /^\s*([\w.-]+)=(.*)$/s.exec(text) ?? [];
     if (key === undefined || value === undefined) return undefined;
-    pairs[key] = value;
+    pairs.push([key, value]);
   }
-  return pairs;
+  return Object.fromEntries(pairs);
 }
 
 const words: ReadonlyMap<string, boolean> = new Map([

@@ -22,6 +22,11 @@ test.each<[string, string[], object]>([
     ['--graceful-timeout', '30', '--timeout-graceful-shutdown=40'],
     { grace: 40_000 },
   ],
+  [
+    'pairs, which may have commas and equals signs in them',
+    ['--environ', 'A=1,2', '--environ=B=x=y', '--environ', 'A=3', '--environ', 'C='],
+    { environ: { A: '3', B: 'x=y', C: '' } },
+  ],
   ['nothing', [], {}],
 ])('%s', (_, argv, config) => {
   expect(parseArgs(argv)).toEqual({ rest: [], config, help: false });
@@ -67,6 +72,15 @@ test.each<[string[], string]>([
   [['--server', '--factory'], 'Cannot read --server: it needs a value, --server auto|sync|async'],
   [['--threads', 'four'], 'Cannot read --threads "four": it is a whole number, 0 to 512'],
   [['--threads', '-4'], 'Cannot read --threads "-4": it is a whole number, 0 to 512'],
+  [['--environ', 'A'], 'Cannot read --environ "A": it is KEY=VALUE'],
+  [
+    ['--environ', '__proto__=x'],
+    'Cannot read --environ "__proto__=x": a variable is in capitals, such as SITE_NAME, or has a dot, such as shop.currency',
+  ],
+  [
+    ['--environ', 'HTTP_HOST=x'],
+    'Cannot read --environ "HTTP_HOST=x": that is for the server to say; give it another name',
+  ],
   [['--no-access-log=1'], 'Cannot read --no-access-log=1: --no-access-log takes no value'],
 ])('%j is refused', (argv, message) => {
   expect(() => parseArgs(argv)).toThrow(expect.objectContaining({ code: 'USAGE', message }));

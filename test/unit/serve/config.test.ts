@@ -119,6 +119,11 @@ test.each([
   expect(() => parseValue(row(flag), text, flag)).toThrow(new GatewayError('USAGE', message));
 });
 
+test('pairs in a variable have commas between them', () => {
+  expect(settle({}, { DUALGATE_ENVIRON: 'A=1,B=x=y' }).environ).toEqual({ A: '1', B: 'x=y' });
+  expect(settle({}, {}).environ).toEqual({});
+});
+
 test('a bad variable is named', () => {
   expect(() => settle({}, { DUALGATE_GRACE: '2147484' })).toThrow(
     'Cannot read DUALGATE_GRACE "2147484": it is a time, 576h at most, such as',
@@ -138,6 +143,9 @@ test.each([
   [{ grace: Number.POSITIVE_INFINITY }, 'Cannot take grace Infinity: it is milliseconds'],
   [{ maxBody: Number.NaN }, 'Cannot take maxBody NaN: it is bytes, such as 1073741824'],
   [{ server: 'wsgi' }, 'Cannot take server "wsgi": it is one of auto, sync, async'],
+  [{ environ: ['A=1'] }, 'Cannot take environ A=1: it is an object of texts'],
+  [{ environ: { A: 1 } }, 'Cannot take environ {"A":1}: it is an object of texts'],
+  [{ environ: { HTTPS: 'on' } }, 'Cannot take environ {"HTTPS":"on"}: that is for the server to say'],
   [{ accessLog: 'off' }, 'Cannot take accessLog "off": it is true or false'],
 ])('in code %o is refused', (code, message) => {
   // What a JavaScript caller may write, and TypeScript would not let pass.
