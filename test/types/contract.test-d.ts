@@ -59,6 +59,12 @@ export function status(): void {
 export function environment(): void {
   environ.HTTP_COOKIE?.split(';');
   environ['wsgi.input'].read(10).length;
+  // @ts-expect-error a size is a number
+  environ['wsgi.input'].read('10');
+  // @ts-expect-error the streams are the server's to close
+  environ['wsgi.input'].close();
+  // @ts-expect-error wsgi.errors takes text
+  environ['wsgi.errors'].write(bytes);
   environ['my.framework'] = { anything: 1 };
   // @ts-expect-error CGI names are upper case
   environ.path;
