@@ -218,6 +218,7 @@ const large = 64 * 1024;
 class CallSink implements Sink {
   /** All that was given is with the kernel, or waits for room there. */
   flushed = true;
+  readonly inform: Sink['inform'];
   readonly #call: Call;
   #ended = false;
   #cut = false;
@@ -228,6 +229,7 @@ class CallSink implements Sink {
 
   constructor(call: Call) {
     this.#call = call;
+    this.inform = call.inform;
   }
 
   start(status: StatusLine, headers: ResponseHeaders): void {

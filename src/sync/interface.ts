@@ -31,6 +31,12 @@ export interface EnvironData {
 export interface Environ extends EnvironData {
   'wsgi.input': InputStream;
   'wsgi.errors': ErrorStream;
+  /** PEP 3333, "Optional Platform-Specific File Handling". Ours give it always. */
+  'wsgi.file_wrapper'?: FileWrapping;
+  /** Where the connection can carry a 103. */
+  'wsgi.early_hints'?: EarlyHints;
+  /** Is the client known to be gone? Costs nothing to ask, and blocks for nothing. Ours give it always. */
+  'dualgate.client_disconnected'?: () => boolean;
 }
 
 export interface InputStream extends Iterable<Uint8Array> {
@@ -58,6 +64,17 @@ export interface ResponseBody extends Iterable<Uint8Array> {
 }
 
 export type SyncApp = (environ: Environ, startResponse: StartResponse) => ResponseBody;
+
+/** What gives the bytes of a file: `read`, empty at the end; or a descriptor, from which the server reads by itself. */
+export type FileLike =
+  | { read(size: number): Uint8Array; close?(): unknown }
+  | { readonly fd: number; close?(): unknown };
+
+/** From the current position to the end, in pieces of `blockSize` bytes (64 KiB); nothing is read before it is iterated. */
+export type FileWrapping = (file: FileLike, blockSize?: number) => ResponseBody;
+
+/** Sends `103 Early Hints` at once: `link`, mostly (RFC 8297). Throws ContractError W-111 once the head has left. */
+export type EarlyHints = (headers: ResponseHeaders) => void;
 
 /** environ['wsgi.websocket'] on an upgrade request: a socket that one can block on. */
 export interface BlockingWebSocket {
@@ -149,12 +166,18 @@ export const clauses = {
   'W-84': 'An iterable may be closed before its end.',
   'W-85': 'HEAD, 204 and 304 carry no body.',
   'W-86': '100 Continue is sent at the first read, to HTTP/1.1 only.',
+  'W-87':
+    'wsgi.file_wrapper(file, blockSize) gives an iterable: from the current position to the Content-Length or the end; nothing leaves before it is returned.',
+  'W-88': 'What wsgi.file_wrapper gives has close() where the file has it, and calls it.',
+  'W-89': 'wsgi.file_wrapper takes any object with read(size), with or without a descriptor.',
   'W-95': 'Middleware gives a piece, if only an empty one, for each piece that it takes.',
   'W-96':
     'Middleware returns as soon as the app inside does, calls its close(), and passes on by write() only what came by write().',
   'W-99': 'A server that runs calls at once can be told to run one at a time.',
   'W-100':
     "requestUri() and applicationUri() build the URL again, from HTTP_HOST or else the server's name and port.",
+  'W-111':
+    'wsgi.early_hints(headers) sends 103 while the head is unsent; the key is absent where the connection cannot carry it.',
   'W-120': 'dualgate.client_disconnected() says whether the client has gone; reading is not needed for it.',
   'W-121': 'dualgate.request_id is another one for each request, and the one of the log.',
   'W-122':

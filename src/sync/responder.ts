@@ -1,6 +1,7 @@
 // startResponse, write, iterate, close: one call of a sync app, played into a sink.
 import { ContractError, asError } from '../core/errors.ts';
 import type {
+  EarlyHints,
   Environ,
   ErrorStream,
   ResponseBody,
@@ -10,6 +11,8 @@ import type {
   SyncApp,
   Write,
 } from './interface.ts';
+import { earlyHints } from './early-hints.ts';
+import { FileWrapper, fileWrapper } from './file-wrapper.ts';
 import { type Head, checkHead } from './response-head.ts';
 
 /** Where the answer goes. On a thread each call may block: that is how a slow client slows a sync app down. */
@@ -24,6 +27,8 @@ export interface Sink {
   end(closing: boolean): void;
   /** Throws Disconnected once the client is gone. */
   check(): void;
+  /** Sends 103, where the connection can carry one. */
+  inform?: ((headers: ResponseHeaders) => void) | undefined;
 }
 
 /**
@@ -34,6 +39,8 @@ export interface Sink {
  */
 export function respond(app: SyncApp, environ: Environ, sink: Sink): Generator<void, void, void> | null {
   const answer = new Answer(sink, environ.REQUEST_METHOD === 'HEAD', environ['wsgi.errors']);
+  environ['wsgi.file_wrapper'] = fileWrapper;
+  if (sink.inform) environ['wsgi.early_hints'] = answer.hints(sink.inform);
   let rest: Generator<void, void, void> | null = null;
   try {
     const body = bodyOf(app(environ, answer.startResponse));
@@ -120,6 +127,13 @@ class Answer {
     } else this.#pass(head, chunk, false);
   };
 
+  /** environ['wsgi.early_hints'] */
+  hints(inform: (headers: ResponseHeaders) => void): EarlyHints {
+    return earlyHints(inform, () =>
+      this.over ? 'the answer is over' : this.#sent ? 'the head has left already' : null,
+    );
+  }
+
   /** Is it an array of one piece, and the sink takes a whole answer? Then it has it now. */
   single(body: ResponseBody): boolean {
     const sink = this.#sink;
@@ -137,7 +151,7 @@ class Answer {
   *iterate(body: ResponseBody): Generator<void, void, void> {
     const held = Array.isArray(body);
     if (held) this.#count(body);
-    for (const chunk of body) {
+    for (const chunk of body instanceof FileWrapper ? this.#file(body) : body) {
       checkChunk(chunk, 'W-72', 'The app gave');
       if (chunk.length === 0) this.#sink.check();
       else {
@@ -172,8 +186,19 @@ class Answer {
       checkChunk(piece, 'W-72', 'The app gave');
       length += piece.length;
     }
-    head.headers.push(['Content-Length', String(length)]);
-    this.#head = { ...head, length };
+    this.#head = measured(head, length);
+  }
+
+  /** Our own wrapper alone may be looked at (W-74): its length may be known, and what would not be sent is not read. */
+  #file(file: FileWrapper): Iterable<Uint8Array> {
+    const head = this.#head;
+    if (!head) return file; // its first piece is refused
+    const { remaining } = file;
+    if (remaining !== null && head.length === null && !head.bodyless && !this.#sent) {
+      this.#head = measured(head, remaining);
+    }
+    const length = this.#head?.length ?? Number.POSITIVE_INFINITY;
+    return file.upTo(this.#bodyless(head) ? 0 : length - this.#bytes);
   }
 
   #send(head: Head): void {
@@ -204,6 +229,11 @@ class Answer {
   #bodyless(head: Head): boolean {
     return this.#headRequest || head.bodyless;
   }
+}
+
+function measured(head: Head, length: number): Head {
+  head.headers.push(['Content-Length', String(length)]);
+  return { ...head, length };
 }
 
 function checkChunk(chunk: unknown, clause: string, who: string): asserts chunk is Uint8Array {

@@ -173,11 +173,13 @@ class LoadedInline implements Executor {
 /** An exchange as a call. Any upgrade that the client asks for is left aside: it is a plain request. */
 class ExchangeCall implements Call {
   readonly exchange: Exchange;
+  readonly inform: Call['inform'];
   readonly #given: EnvironOptions;
   #environ: EnvironData | null = null;
 
   constructor(exchange: Exchange, given: EnvironOptions) {
     this.exchange = exchange;
+    this.inform = exchange.head.version === '1.0' ? undefined : (headers) => exchange.inform(103, headers);
     this.#given = given;
   }
 

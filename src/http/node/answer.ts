@@ -1,5 +1,6 @@
 // The answer side of one exchange by way of a node:http response: what is held back, checked, and framed by node.
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
 import { type ByteString, fromLatin1, type HeaderList, latin1 } from '../../core/bytes.ts';
 import { GatewayError } from '../../core/errors.ts';
@@ -79,18 +80,13 @@ export class NodeAnswer implements AnswerSide {
     return this.#head?.status ?? 0;
   }
 
-  /** 103: node sends it only with a Link field in it. */
+  /** Past node, whose writeEarlyHints() sends nothing without a Link field and refuses some of those that there are. */
   inform(status: 103, headers: HeaderList): void {
-    encodeInformational(status, headers); // refuses what could split
-    const hints: Record<string, string | string[]> = {};
-    for (const [name, value] of headers) hints[name] = [...[hints[name] ?? []].flat(), value];
-    try {
-      this.#response.writeEarlyHints(hints);
-    } catch (error) {
-      throw new GatewayError('CONTRACT', 'Cannot send the hints: node:http wants well-formed Link fields', {
-        cause: error,
-      });
-    }
+    const text = encodeInformational(status, headers);
+    const { socket } = this.#response;
+    if (!socket) return; // the answer before this one has not left yet: hints need not be sent
+    socket.write(text, 'latin1');
+    uncork(socket);
   }
 
   start(head: ResponseHead): void {
@@ -164,7 +160,7 @@ export class NodeAnswer implements AnswerSide {
     if (this.#checked && !this.#over && (this.#held !== '' || !this.#framed)) this.#leave();
     this.#scheduled = false;
     const { socket } = this.#response;
-    while (socket && socket.writableCorked > 0) socket.uncork();
+    if (socket) uncork(socket);
   }
 
   #schedule(): void {
@@ -232,3 +228,7 @@ export class NodeAnswer implements AnswerSide {
 }
 
 function ignore(): void {}
+
+function uncork(socket: Socket): void {
+  while (socket.writableCorked > 0) socket.uncork();
+}

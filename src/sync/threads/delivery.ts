@@ -52,6 +52,8 @@ export class Delivery implements IntakeOwner {
   #over = false;
   #ended = false;
   #failure: Error | null = null;
+  /** Messages of early hints that have come. */
+  #hints = 0;
   #dead = false;
   #swept = false;
   #draining = false;
@@ -108,10 +110,16 @@ export class Delivery implements IntakeOwner {
     this.#slot = slot;
     slots.renew(slot);
     slots.put(slot, 'environLength', this.#encode(slot));
-    const flags = this.#pour(slot) | (traced() ? inFlag.traced : 0) | (this.call.exchange ? inFlag.wire : 0);
+    const flags = this.#pour(slot) | this.#says();
     slots.put(slot, 'inFlags', flags);
     slots.set(slot, 'state', state.ready);
     this.intake?.follow(flags);
+  }
+
+  /** What the thread has to know of its call. */
+  #says(): number {
+    const { exchange, inform } = this.call;
+    return (traced() ? inFlag.traced : 0) | (exchange ? inFlag.wire : 0) | (inform ? inFlag.informs : 0);
   }
 
   #encode(slot: number): number {
@@ -142,6 +150,13 @@ export class Delivery implements IntakeOwner {
   /** By message: a head that was too large for its region, and what the app threw. */
   takeHead(head: { status: StatusLine; headers: ResponseHeaders }): void {
     this.#head = head;
+    this.look();
+  }
+
+  /** 103, by message: whatever else the slot says has waited for it. */
+  takeHints(headers: ResponseHeaders): void {
+    this.#hints += 1;
+    if (!this.#over) this.call.inform?.(headers);
     this.look();
   }
 
@@ -283,9 +298,10 @@ export class Delivery implements IntakeOwner {
     // State and flags before the ring: whatever was put before they were set is seen.
     const done = slots.get(slot, 'state') === state.done;
     const flags = slots.get(slot, 'outFlags');
-    if (done && flags & outFlag.whole && !this.#over) return !this.#relay(slot);
     // A message may come later than the word that announces it.
     if (flags & outFlag.failed && !this.#failure) return false;
+    if (flags & outFlag.hinted && this.#hintsMissing(slot)) return false;
+    if (done && flags & outFlag.whole && !this.#over) return !this.#relay(slot);
     if (flags & outFlag.head && !this.#readHead(slot)) return false;
     const chunk = flags & outFlag.whole ? null : slots.out(slot).take();
     if (done) this.#release(slot);
@@ -328,6 +344,10 @@ export class Delivery implements IntakeOwner {
     this.#over = true;
     failCall(this.call, this.call.environ, error, this.#depot.log);
     if (this.#slot !== none) this.#tellGone();
+  }
+
+  #hintsMissing(slot: number): boolean {
+    return !this.#dead && this.#slots.get(slot, 'hints') > this.#hints;
   }
 
   /** False where the head is still on its way as a message. */

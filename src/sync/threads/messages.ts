@@ -49,6 +49,13 @@ export type FromThread =
       readonly status: StatusLine;
       readonly headers: ResponseHeaders;
     }
+  /** Early hints; they leave before the head, for which the loop waits until they are here. */
+  | {
+      readonly kind: 'hints';
+      readonly slot: number;
+      readonly generation: number;
+      readonly headers: ResponseHeaders;
+    }
   /** A line of wsgi.errors; counted in shared memory, so that no more than a few are on their way. */
   | { readonly kind: 'line'; readonly request: unknown; readonly text: string }
   /** What the app threw; the slot's outFlags say `failed` as well. */

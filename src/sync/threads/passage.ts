@@ -107,12 +107,14 @@ export class SlotSink implements Sink {
   readonly #slot: number;
   readonly #say: Say;
   readonly #mark: () => void;
+  readonly inform: Sink['inform'];
 
   constructor(slots: Slots, slot: number, say: Say, mark: () => void) {
     this.#slots = slots;
     this.#slot = slot;
     this.#say = say;
     this.#mark = mark;
+    if (slots.get(slot, 'inFlags') & inFlag.informs) this.inform = (headers) => this.#inform(headers);
   }
 
   /** As it leaves, where it is not too large: the loop has nothing more to do with it than to hand it to the socket. */
@@ -131,7 +133,7 @@ export class SlotSink implements Sink {
         slots.put(slot, 'status', code.status);
         slots.put(slot, 'headLength', head.length);
         slots.put(slot, 'outWritten', head.length + chunk.length);
-        slots.set(slot, 'outFlags', outFlag.whole | (slots.peek(slot, 'outFlags') & outFlag.wanting));
+        slots.add(slot, 'outFlags', outFlag.whole);
         return;
       }
     }
@@ -185,6 +187,16 @@ export class SlotSink implements Sink {
 
   #checkGone(): void {
     if (this.#slots.get(this.#slot, 'inFlags') & inFlag.gone) throw new Disconnected();
+  }
+
+  /** The count and the flag after the message: a loop that sees them knows what it has to wait for. */
+  #inform(headers: ResponseHeaders): void {
+    this.check();
+    const slots = this.#slots;
+    const slot = this.#slot;
+    this.#say({ kind: 'hints', slot, generation: slots.get(slot, 'generation'), headers });
+    slots.set(slot, 'hints', slots.get(slot, 'hints') + 1);
+    slots.add(slot, 'outFlags', outFlag.hinted);
   }
 
   get #stopped(): boolean {

@@ -254,6 +254,7 @@ export class Pool implements Executor {
     if (!delivery?.isAt(message.slot, message.generation)) return;
     if (message.kind === 'environ wanted') this.#giveEnviron(thread, delivery, message);
     else if (message.kind === 'head') delivery.takeHead(message);
+    else if (message.kind === 'hints') delivery.takeHints(message.headers);
     else delivery.takeFailure(restore(message.error));
   }
 

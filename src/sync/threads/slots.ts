@@ -22,10 +22,27 @@ export interface SlotsHandle {
 export const state = { free: 0, ready: 1, done: 2, cancelled: 3, zombie: 4, running: 16 } as const;
 
 /** Bits of the word inFlags: written by the loop, read by the thread. `wire`: it takes a whole answer as it leaves. */
-export const inFlag = { end: 1, gone: 2, broken: 4, lazy: 8, traced: 16, late: 32, wire: 64 } as const;
+export const inFlag = {
+  end: 1,
+  gone: 2,
+  broken: 4,
+  lazy: 8,
+  traced: 16,
+  late: 32,
+  wire: 64,
+  informs: 128,
+} as const;
 
 /** Bits of the word outFlags: written by the thread, read by the loop. `whole`: the out-ring has the answer as it leaves. */
-export const outFlag = { head: 1, end: 2, failed: 4, flush: 8, wanting: 16, whole: 32 } as const;
+export const outFlag = {
+  head: 1,
+  end: 2,
+  failed: 4,
+  flush: 8,
+  wanting: 16,
+  whole: 32,
+  hinted: 64,
+} as const;
 
 /** A slot's words. Those of the loop and those of the thread lie on cache lines of their own. */
 export const word = {
@@ -53,9 +70,19 @@ export const word = {
   thread: 21,
   /** Of a whole answer. */
   status: 22,
+  /** How many messages of early hints the thread has sent. */
+  hints: 23,
 } as const;
 
-const counters = [word.inWritten, word.inRead, word.outWritten, word.outRead, word.outFlags, word.inStalled];
+const counters = [
+  word.inWritten,
+  word.inRead,
+  word.outWritten,
+  word.outRead,
+  word.outFlags,
+  word.inStalled,
+  word.hints,
+];
 const line = 16;
 const slotWords = 64;
 /** Where the times of a traced call are, in float64s from the start of the slot's words. */

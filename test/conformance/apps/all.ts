@@ -9,6 +9,7 @@ import * as extras from './extras.ts';
 import * as infinite from './infinite.ts';
 import * as length from './length.ts';
 import * as life from './life.ts';
+import * as offers from './offers.ts';
 import * as reader from './reader.ts';
 import * as reflect from './reflect.ts';
 import * as slow from './slow.ts';
@@ -32,6 +33,7 @@ export type AppName =
   | 'infinite'
   | 'length'
   | 'life'
+  | 'offers'
   | 'reader'
   | 'reflect'
   | 'slow'
@@ -49,6 +51,7 @@ const apps: Readonly<Record<AppName, Twins>> = {
   infinite,
   length,
   life,
+  offers,
   reader,
   reflect,
   slow,
