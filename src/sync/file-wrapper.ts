@@ -12,7 +12,7 @@ export const fileWrapper: FileWrapping = (file, blockSize = usual) => new FileWr
 
 export class FileWrapper implements ResponseBody {
   /** There where the file has it (W-88). */
-  readonly close?: () => void;
+  declare readonly close?: () => void; // no field: that would be there always
   readonly #read: (size: number, into: Uint8Array | null) => Uint8Array;
   readonly #fd: number | null;
   readonly #blockSize: number;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll } from 'vitest';
 
-import { once } from '../support/raw-client.ts';
+import { once, type RawClient } from '../support/raw-client.ts';
 import { area, conformance } from './matrix.ts';
 
 const host = 'host: gate.test';
@@ -86,13 +86,17 @@ area('extensions', () => {
     'offers',
     '[W-111] early hints come before the head, each by itself',
     async ({ expect, raw, path, carrier }) => {
-      const client = await raw();
-      for (let n = 0; n < 10; n += 1) {
-        client.request(`GET ${path('hints', { count: 3 })} HTTP/1.1`, host);
-        const answer = await client.answer();
-        const early = carrier.name.startsWith('async') ? [] : [103, 103, 103];
-        expect([answer.status, answer.early]).toEqual([200, early]);
-      }
+      const early = carrier.name.startsWith('async') ? [] : [103, 103, 103];
+      // Many at once: the loop then looks at the slots without waiting for a message, and the head must wait for the hints.
+      const clients = await Promise.all(Array.from({ length: 8 }, raw));
+      const ask = async (client: RawClient): Promise<void> => {
+        for (let n = 0; n < 20; n += 1) {
+          client.request(`GET ${path('hints', { count: 3 })} HTTP/1.1`, host);
+          const answer = await client.answer();
+          expect([answer.status, answer.early]).toEqual([200, early]);
+        }
+      };
+      await Promise.all(clients.map(ask));
     },
   );
 

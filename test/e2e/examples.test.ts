@@ -19,6 +19,7 @@ test('an example has at most three files, and each app begins with its command',
     'both-ways',
     'chat',
     'clock',
+    'download',
     'echo',
     'hello-async',
     'hello-sync',
@@ -122,6 +123,17 @@ test('echo: text as text, bytes as bytes, and a clean end', async () => {
   socket.send('bye');
   const [code, reason] = await once(socket, 'close');
   expect([code, String(reason)]).toEqual([1000, 'bye']);
+});
+
+test('download: files of one folder, and nothing beside it', async () => {
+  await using served = await start('download/app.ts');
+  const readme = readFileSync(new URL('README.md', root));
+  const response = await fetch(`${served.url}/README.md`);
+  expect([response.status, response.headers.get('content-length')]).toEqual([200, String(readme.length)]);
+  expect(readme.equals(new Uint8Array(await response.arrayBuffer()))).toBe(true);
+  for (const path of ['/nope', '/', '/src', '/%2e%2e%2f%2e%2e%2fetc/hosts', '//etc/hosts', '/a%00b']) {
+    expect((await fetch(`${served.url}${path}`)).status, path).toBe(404);
+  }
 });
 
 test.for(['upload/sync.ts', 'upload/async.ts'])('%s: counts and hashes what arrives', async (file) => {

@@ -14,3 +14,14 @@ test('nothing else runs meanwhile', async () => {
   expect(ran).toBe(false);
   clearTimeout(timer);
 });
+
+test.each([Number.NaN, -1, Number.POSITIVE_INFINITY, 2 ** 31, '10', undefined, 10n])(
+  '%s is no time',
+  (ms) => {
+    expect(() => sleep(ms as number)).toThrow(/^Cannot sleep .* ms: give a number from 0 to 2147483647$/);
+  },
+);
+
+test('no time, and a part of a millisecond, are times', () => {
+  expect([sleep(0), sleep(0.5), sleep(-0)]).toEqual([undefined, undefined, undefined]);
+});
