@@ -42,6 +42,7 @@ function wanted() {
     curl: '/usr/bin/curl',
     openssl: '/usr/bin/openssl',
     'nginx-light': '/usr/sbin/nginx',
+    apache2: '/usr/sbin/apache2',
   };
   return Object.entries(programs).flatMap(([name, path]) => (existsSync(path) ? [] : [name]));
 }

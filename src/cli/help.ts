@@ -5,6 +5,7 @@ export const overview = `dualgate: sync and async apps (WSGI and ASGI, in TypeSc
 
 Usage
   dualgate serve APP [flags]   serve an app, such as app.ts:app
+  dualgate cgi [flags] APP     answer one request by CGI, called by a web server
   dualgate lab [flags]         a page that shows sync and async side by side
   dualgate help [COMMAND]      this, or a command's flags
   dualgate --version           the version
@@ -18,6 +19,21 @@ export const serveUsage = `dualgate serve APP [flags]
 APP is a module (.ts, .mts, .js, .mjs) and the name of its export, such as app.ts:app;
 app.ts alone means its export "app", or else its default one.
 `;
+
+export const cgiUsage = `dualgate cgi [flags] APP
+
+Answers one request by CGI (RFC 3875): a web server calls it, with the request in variables and
+standard input. Flags stand before the app; what stands behind it is not looked at.
+`;
+
+/** The settings that one request by CGI takes. */
+export const cgiSettings: readonly SettingName[] = [
+  'interface',
+  'factory',
+  'lifespan',
+  'logLevel',
+  'logFormat',
+];
 
 export const labUsage = `dualgate lab [flags]
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { asError, GatewayError } from '../core/errors.ts';
 import { writeWhole } from '../core/stdio.ts';
 import { nearest } from '../serve/nearest.ts';
-import { commandHelp, labSettings, labUsage, overview, serveUsage } from './help.ts';
+import { cgiSettings, cgiUsage, commandHelp, labSettings, labUsage, overview, serveUsage } from './help.ts';
 
 /** Runs `dualgate ...argv` and ends the process: 0 stopped, 1 cut short, 2 wrong usage, 3 it did not start, 4 its threads ran out. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -26,6 +26,8 @@ async function run([command, ...argv]: readonly string[]): Promise<number> {
   switch (command) {
     case 'serve':
       return (await import('./serve.ts')).serveCommand(argv);
+    case 'cgi':
+      return (await import('./cgi.ts')).cgiCommand(argv);
     case 'lab':
       return (await import('./lab.ts')).labCommand(argv);
     case 'help':
@@ -45,6 +47,7 @@ async function run([command, ...argv]: readonly string[]): Promise<number> {
 function helpFor(command: string | undefined): string {
   if (command === undefined) return overview;
   if (command === 'serve') return commandHelp(serveUsage);
+  if (command === 'cgi') return commandHelp(cgiUsage, cgiSettings);
   if (command === 'lab') return commandHelp(labUsage, labSettings);
   throw unknownCommand(command);
 }
@@ -56,8 +59,8 @@ function unknownCommand(command: string | undefined): GatewayError {
   if (/\.(m?[jt]s)(:|$)/.test(command)) {
     return new GatewayError('USAGE', `Unknown command "${command}": say dualgate serve ${command}`);
   }
-  const near = nearest(command, ['serve', 'lab', 'help']);
-  const hint = near ? `did you mean dualgate ${near}?` : 'there are serve, lab and help';
+  const near = nearest(command, ['serve', 'cgi', 'lab', 'help']);
+  const hint = near ? `did you mean dualgate ${near}?` : 'there are serve, cgi, lab and help';
   return new GatewayError('USAGE', `Unknown command "${command}": ${hint}`);
 }
 

@@ -10,8 +10,17 @@ export type Outlet = (fd: number, data: string | Uint8Array) => void;
  * streams go through the main thread: a blocked thread gets one line out, and loses the rest when it is terminated.
  */
 export function writeAtOnce(outlet: Outlet = writeWhole): void {
-  redirect(process.stdout, 1, outlet);
+  redirect(process.stdout, process.env[freeStdout] === undefined ? 1 : 2, outlet);
   redirect(process.stderr, 2, outlet);
+}
+
+/** Threads inherit it, as they do all of the environment. */
+const freeStdout = 'DUALGATE_FREE_STDOUT';
+
+/** Standard output belongs to something else: what is printed here, and by threads from now on, goes to standard error. */
+export function keepStdoutFree(): void {
+  process.env[freeStdout] = '1';
+  writeAtOnce();
 }
 
 /** Writes all of it; a pipe that is full for a moment (EAGAIN) is tried again, a closed one is given up. */
