@@ -33,7 +33,7 @@ export function runCgi(app: SyncApp, options: CgiOptions): number {
     const data = environOfCgi(variables);
     body = new Input(new StdinSource(input, lengthOf(data)));
     const environ = completed(data, body, sink);
-    for (const _ of respond(app, environ, sink));
+    for (const _ of respond(app, environ, sink) ?? []);
     return 0;
   } catch (thrown) {
     const error = asError(thrown);

@@ -79,6 +79,7 @@ export const origins: Readonly<Record<Clause, Origin>> = {
   'W-96': ['must', 'middleware', ['lint'], 'PEP 3333, "Middleware Handling of Block Boundaries"'],
   'W-99': ['should', 'server', ['server'], 'PEP 3333, "Thread Support"'],
   'W-100': ['may', 'server', ['server'], 'PEP 3333, "URL Reconstruction"'],
+  'W-101': ['may', 'server', ['server'], 'wsgiref.handlers, CGIHandler; RFC 3875'],
   'W-111': ['may', 'server', ['server', 'lint'], 'gunicorn, wsgi.early_hints; RFC 8297'],
   'W-120': ['may', 'server', ['server'], 'waitress, client_disconnected'],
   'W-121': ['may', 'server', ['server'], 'our own'],

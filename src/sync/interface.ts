@@ -176,6 +176,7 @@ export const clauses = {
   'W-99': 'A server that runs calls at once can be told to run one at a time.',
   'W-100':
     "requestUri() and applicationUri() build the URL again, from HTTP_HOST or else the server's name and port.",
+  'W-101': 'Under CGI the environ is that of the variables, and wsgi.run_once is true.',
   'W-111':
     'wsgi.early_hints(headers) sends 103 while the head is unsent; the key is absent where the connection cannot carry it.',
   'W-120': 'dualgate.client_disconnected() says whether the client has gone; reading is not needed for it.',
