@@ -136,6 +136,14 @@ test('download: files of one folder, and nothing beside it', async () => {
   }
 });
 
+test('download: its own test is green', async () => {
+  const command = commandOf('download/test.ts').replace(/^npx tsx/, 'node --import tsx');
+  await using script = launch(command);
+  const ended = once(script.child, 'exit');
+  await script.until(/^(?:#|ℹ) pass 3$/);
+  expect((await ended)[0]).toBe(0);
+});
+
 test.for(['upload/sync.ts', 'upload/async.ts'])('%s: counts and hashes what arrives', async (file) => {
   await using served = await start(file);
   const pieces = Array.from({ length: 40 }, () => randomBytes(100_003));
