@@ -25,6 +25,8 @@ export async function orRefuse<T>(prepare: () => Promise<T>): Promise<T> {
 export async function preparedForCgi(ref: AppRef, config: Settled, log: Log): Promise<() => Promise<number>> {
   keepStdoutFree();
   const variables = environmentOctets();
+  // A client's `Proxy` header, which HTTP clients would believe, if the app has one (httpoxy).
+  delete process.env['HTTP_PROXY'];
   const source = parseRef(ref, { factory: config.factory });
   const kind =
     config.interface === 'async' ? null : knownApp(await loadApp(source), source.shown, config.interface);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -14,6 +15,7 @@ import {
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -106,7 +108,7 @@ describe('as a child', () => {
       'wsgi.input_terminated': true,
       hints: 'undefined',
     });
-    for (const absent of ['HTTP_PROXY', 'CONTENT_LENGTH', 'CONTENT_TYPE', 'lower']) {
+    for (const absent of ['HTTP_PROXY', 'proxy', 'CONTENT_LENGTH', 'CONTENT_TYPE', 'lower']) {
       expect(environ).not.toHaveProperty(absent);
     }
   });
@@ -206,6 +208,41 @@ describe('as a child', () => {
     const ran = await run(null);
     expect([ran.code, ran.stderr]).toEqual([2, expect.stringMatching(/REQUEST_METHOD=GET .*dualgate cgi /)]);
   });
+
+  test.skipIf(!existsSync('/usr/bin/perl'))(
+    'streams that do not block: reads and writes wait for them',
+    async () => {
+      // Node makes a child's streams block, so something else starts it.
+      const start =
+        'for (*STDIN, *STDOUT) { fcntl($_, F_SETFL, fcntl($_, F_GETFL, 0) | O_NONBLOCK) } exec @ARGV';
+      const size = 2_000_000; // many times what a pipe holds
+      const env = {
+        PATH: process.env['PATH'],
+        DUALGATE_SOURCE: '1',
+        REQUEST_METHOD: 'POST',
+        PATH_INFO: '/echo',
+      };
+      const args = ['-MFcntl', '-e', start, process.execPath, bin, 'cgi', app];
+      const options = { env: { ...env, CONTENT_LENGTH: String(size) }, cwd: root, stdio: 'pipe' } as const;
+      const child = spawn('/usr/bin/perl', args, options);
+      const exited = once(child, 'exit');
+      const pieces: Buffer[] = [];
+      const answered = (async () => {
+        for await (const piece of child.stdout) {
+          pieces.push(piece);
+          await delay(1); // slower than it could
+        }
+      })();
+      for (let at = 0; at < size; at += 100_000) {
+        await delay(1);
+        child.stdin.write(Buffer.alloc(100_000, 'b'));
+      }
+      const [code] = await exited;
+      await answered;
+      const [head = '', body = ''] = Buffer.concat(pieces).toString('latin1').split('\r\n\r\n');
+      expect([code, head.split('\r\n')[0], body.length]).toEqual([0, 'Status: 201 Created Here', size]);
+    },
+  );
 
   test('[W-77] a web server that closes its end: the iterable is closed', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'dualgate-cgi-'));

@@ -33,7 +33,15 @@ export function app(environ: Environ, startResponse: StartResponse): ResponseBod
       return [];
     default:
       startResponse('200 OK', [['Content-Type', 'application/json']]);
-      return [Buffer.from(JSON.stringify({ ...environ, hints: typeof environ['wsgi.early_hints'] }))];
+      return [
+        Buffer.from(
+          JSON.stringify({
+            ...environ,
+            hints: typeof environ['wsgi.early_hints'],
+            proxy: process.env['HTTP_PROXY'],
+          }),
+        ),
+      ];
   }
 }
 
