@@ -30,6 +30,11 @@ export function rowOf(
   return { node, load, server, slices, ratios, ratio: median(ratios), q25: lower(slices) / lower(raw) };
 }
 
+/** Requests that were answered in a second. */
+export function rateOf(row: Row): number {
+  return middle(row, (one) => one.requests / one.seconds);
+}
+
 export function middle({ slices }: Row, pick: (slice: Slice) => number): number {
   return median(slices.filter(({ cpu }) => Number.isFinite(cpu)).map(pick));
 }

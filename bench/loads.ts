@@ -10,6 +10,10 @@ export interface Load {
   /** A script of wrk in bench/loads; null for a plain GET. */
   readonly script: string | null;
   readonly connections: number;
+  /** Least seconds of a slice; fewer rounds then. */
+  readonly seconds?: number;
+  /** The app blocks: only for those that say that they take part. */
+  readonly blocks?: true;
   readonly answer: Answer;
 }
 
@@ -37,6 +41,7 @@ const browser = [
 const text: Answer = { type: 'text/plain', body: 'Hello, World!', chunked: false };
 const octets = { type: 'application/octet-stream' };
 const posted = 'x'.repeat(16 * 1024);
+const uploaded = 'x'.repeat(1024 * 1024);
 
 const get: Load = {
   method: 'GET',
@@ -66,4 +71,16 @@ export const loads: Readonly<Record<string, Load>> = {
     answer: { ...octets, body: 'x'.repeat(64 * 1024), chunked: true },
   },
   'pipelined x16': { ...get, pipelined: 16, script: 'pipeline.lua' },
+  'upload 1 MiB': {
+    ...get,
+    method: 'POST',
+    path: '/upload',
+    headers: ['Content-Type: application/octet-stream'],
+    body: uploaded,
+    script: 'upload.lua',
+    answer: { ...text, body: String(uploaded.length) },
+  },
+  'hello, one connection': { ...get, connections: 1 },
+  // 16 threads can give 800 requests a second; where a slice begins and ends some are cut off
+  'blocking 20 ms': { ...get, path: '/sleep', seconds: 2, blocks: true },
 };

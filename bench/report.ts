@@ -2,8 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import { middle, type Row } from './figures.ts';
-import { floor, servers } from './servers.ts';
+import { middle, rateOf, type Row } from './figures.ts';
+import { loads } from './loads.ts';
+import { floor, manyThreads, servers, twoThreads } from './servers.ts';
 
 /** Where both are below it, somebody else had their processors. */
 const held = 0.8;
@@ -72,7 +73,8 @@ export function writeReadme(report: Report): void {
 function shortTable(report: Report): string {
   const lines: string[] = [];
   for (const node of report.nodes) {
-    const rows = report.rows.filter((row) => row.node === node);
+    // no server of node:http's has a row where the app blocks
+    const rows = report.rows.filter((row) => row.node === node && Number.isFinite(row.ratio));
     const names = [...new Set(rows.map((row) => row.load))];
     const table = [...new Set(rows.map((row) => row.server))].map((server) => [
       server,
@@ -123,16 +125,21 @@ function cellsOf(row: Row): string[] {
   return [
     row.server,
     middle(row, (one) => one.cpu).toFixed(1),
-    row.ratio.toFixed(2),
-    `${Math.min(...row.ratios).toFixed(2)}–${Math.max(...row.ratios).toFixed(2)}`,
-    row.q25.toFixed(2),
-    middle(row, (one) => one.requests / one.seconds).toFixed(0),
+    share(row.ratio),
+    row.ratios.length > 0 ? `${share(Math.min(...row.ratios))}–${share(Math.max(...row.ratios))}` : '–',
+    share(row.q25),
+    rateOf(row).toFixed(0),
     latency(middle(row, (one) => one.p50)),
     latency(middle(row, (one) => one.p99)),
     middle(row, (one) => one.server).toFixed(2),
     `${client.toFixed(2)}${client > busy ? ' !' : ''}`,
     String(row.slices.reduce((sum, one) => sum + one.errors, 0)),
   ];
+}
+
+/** Where node:http does not take part there is nothing to compare with. */
+function share(ratio: number): string {
+  return Number.isFinite(ratio) ? ratio.toFixed(2) : '–';
 }
 
 /** wrk counts a pipeline when all of it is answered: in a short slice that may be never. */
@@ -147,7 +154,10 @@ function notes(report: Report): string[] {
       ? `The client was not the bottleneck: in no row did wrk take more than ${busy} of its core (1.00 would mean that it had nothing left).`
       : `! In ${saturated.length} rows wrk took more than ${busy} of its core: their requests a second and latencies may be the client's. Their CPU per request is the server's own; a server that is not kept busy rather spends more on each.`;
   const disturbed = report.rows.filter(
-    (row) => middle(row, (one) => Math.max(one.server, one.client)) < held,
+    (row) =>
+      !loads[row.load]?.blocks &&
+      loads[row.load]?.connections !== 1 &&
+      middle(row, (one) => Math.max(one.server, one.client)) < held,
   );
   const errors = report.rows.filter((row) => row.slices.some((one) => one.errors > 0));
   return [
@@ -156,6 +166,7 @@ function notes(report: Report): string[] {
     `Peers: ${Object.entries(report.peers)
       .map((pair) => pair.join(' '))
       .join(', ')}.`,
+    ...besidePython(report),
     ...(disturbed.length > 0
       ? [
           `! In ${disturbed.length} of ${report.rows.length} rows neither server nor client had ${held} of its core: the machine was not quiet.`,
@@ -165,6 +176,24 @@ function notes(report: Report): string[] {
     ...(report.flags.length > 0 ? [`! Every Node had ${report.flags.join(' ')}.`] : []),
     ...report.leftOut.map((why) => `! Left out: ${why}`),
   ];
+}
+
+/** What ours take of the CPU of each server of Python's that has as many threads, under the same load. */
+function besidePython({ rows }: Report): string[] {
+  return rows
+    .filter(({ server }) => server === twoThreads || server === manyThreads)
+    .flatMap((own) => {
+      const theirs = rows.filter(
+        ({ node, load, server }) =>
+          node === own.node && load === own.load && servers[server]?.beside === own.server,
+      );
+      const said = theirs.map((row) => {
+        const cpu = middle(own, (one) => one.cpu) / middle(row, (one) => one.cpu);
+        return `${cpu.toFixed(2)} of ${row.server}`;
+      });
+      if (said.length === 0) return [];
+      return [`${own.server}, ${own.load} (Node ${own.node}): its CPU is ${said.join(', ')}.`];
+    });
 }
 
 function columns(cells: readonly string[]): string {

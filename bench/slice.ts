@@ -1,19 +1,20 @@
 // One slice of load on one server: wrk for a moment, the server's own CPU time around it.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { availableParallelism } from 'node:os';
+import { connect, createServer } from 'node:net';
+import { availableParallelism, cpus } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 import type { Load } from './loads.ts';
+import { cpuOf, killTree, treeOf } from './processes.ts';
 import type { Server } from './servers.ts';
 
 export interface Subject {
   readonly name: string;
   readonly port: number;
   readonly child: ChildProcess;
+  readonly server: Server;
 }
 
 export interface Slice {
@@ -30,6 +31,9 @@ export interface Slice {
   readonly p50: number;
   readonly p99: number;
 }
+
+/** Where Python's servers find their app. */
+const apps = fileURLToPath(new URL('apps', import.meta.url));
 
 /** A server that does not know a setting of its row: older code than the bench. */
 export class Unknown extends Error {}
@@ -63,24 +67,25 @@ export function standAside(): void {
  */
 export async function start(
   name: string,
-  { command }: Server,
+  server: Server,
   { node, flags = [], channel = false }: StartOptions,
 ): Promise<Subject> {
   const port = await freePort();
-  const [file = '', ...rest] = command;
+  const [file = '', ...rest] = server.command;
   const path = fileURLToPath(new URL(`servers/${file}`, import.meta.url));
-  const [program = '', ...args] = pinned(pins().server, [node, ...flags, path, String(port), ...rest]);
+  const whole = server.python?.(port) ?? [node, ...flags, path, String(port), ...rest];
+  const [program = '', ...args] = pinned(server.unpinned ? everywhere() : pins().server, whole);
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'inherit', ...(channel ? (['ipc'] as const) : [])],
-    env: { ...process.env, NODE_ENV: 'production' },
+    env: { ...process.env, NODE_ENV: 'production', PYTHONPATH: apps, PYTHONDONTWRITEBYTECODE: '1' },
   });
   const failed = once(child, 'exit').then(([code]) => {
     const why = `${name} ended with ${code} before it was ready`;
     throw code === unknownSetting ? new Unknown(why) : new Error(why);
   });
-  await Promise.race([ready(child), failed]);
   failed.catch(() => {});
-  return { name, port, child };
+  await Promise.race([server.python ? answering(port, name) : ready(child), failed]);
+  return { name, port, child, server };
 }
 
 /** Loads `subject` for `seconds` and says what it cost. */
@@ -93,16 +98,17 @@ export async function measure(subject: Subject, load: Load, seconds: number): Pr
   const script = path ? ['-s', path] : [];
   const url = `http://127.0.0.1:${port}${load.path}`;
   const [program = '', ...args] = pinned(pins().client, ['wrk', ...threads, ...headers, ...script, url]);
-  const before = cpuOf(child.pid);
+  const processes = treeOf(child.pid);
+  const before = cpuOf(processes);
   const from = performance.now();
   const wrk = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const text = gather(wrk);
   await new Promise((go) => setTimeout(go, seconds * 1000));
-  const client = wrk.pid === undefined ? 0 : cpuOf(wrk.pid);
+  const client = wrk.pid === undefined ? 0 : cpuOf([wrk.pid]);
   const clientTime = performance.now() - from;
   wrk.kill('SIGINT');
   const report = read(await text);
-  const cpu = cpuOf(child.pid) - before;
+  const cpu = cpuOf(processes) - before;
   return {
     ...report,
     cpu: report.requests > 0 ? cpu / 1000 / report.requests : Number.NaN,
@@ -118,7 +124,7 @@ function pinned(cpu: string | null, command: readonly string[]): readonly string
 export async function stop(subject: Subject): Promise<void> {
   if (subject.child.exitCode !== null) return;
   const gone = once(subject.child, 'exit');
-  subject.child.kill('SIGKILL');
+  if (subject.child.pid !== undefined) killTree(subject.child.pid);
   await gone;
 }
 
@@ -149,17 +155,6 @@ function duration(text = '0s'): number {
   return Number(value) * ({ us: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 }[unit] ?? 1);
 }
 
-/** Nanoseconds of CPU of all threads of a process (user and kernel). */
-function cpuOf(pid: number): number {
-  return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => {
-    try {
-      return sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-    } catch {
-      return sum; // a thread that ended between the two reads
-    }
-  }, 0);
-}
-
 async function gather(child: ChildProcess): Promise<string> {
   let text = '';
   child.stdout?.on('data', (part: Buffer) => {
@@ -174,6 +169,27 @@ async function ready(child: ChildProcess): Promise<void> {
   for await (const line of createInterface({ input: child.stdout })) if (line === 'ready') return;
   await once(child, 'exit'); // start() says why
   await new Promise(() => {});
+}
+
+/** A program of Python's says nothing when it is ready: it is, when somebody can connect. */
+async function answering(port: number, name: string): Promise<void> {
+  const patience = performance.now() + 20_000;
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    const open = await Promise.race([
+      once(socket, 'connect').then(() => true),
+      once(socket, 'close').then(() => false),
+    ]).catch(() => false);
+    socket.destroy();
+    if (open) return;
+    if (performance.now() > patience) throw new Error(`${name} did not listen within 20 s`);
+    await new Promise((go) => setTimeout(go, 50));
+  }
+}
+
+/** Whatever this process was confined to, a server with many threads has all processors. */
+function everywhere(): string | null {
+  return pins().server === null ? null : `0-${cpus().length - 1}`;
 }
 
 async function freePort(): Promise<number> {

@@ -15,6 +15,14 @@ export async function app(scope, receive, send) {
       await send({ type: 'http.response.body', body: chunk, more_body: true });
     }
     await send({ type: 'http.response.body' });
+  } else if (scope.path === '/upload') {
+    const body = Buffer.from(String(await count(receive)));
+    const headers = [
+      ['content-type', 'text/plain'],
+      ['content-length', String(body.length)],
+    ];
+    await send({ type: 'http.response.start', status: 200, headers });
+    await send({ type: 'http.response.body', body });
   } else if (scope.method === 'POST') {
     const body = await whole(receive);
     await send({
@@ -36,5 +44,14 @@ async function whole(receive) {
     if (event.type !== 'http.request') throw new Error('The client left');
     if (event.body.length > 0) parts.push(event.body);
     if (!event.more_body) return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+  }
+}
+
+async function count(receive) {
+  for (let sum = 0; ; ) {
+    const event = await receive();
+    if (event.type !== 'http.request') throw new Error('The client left');
+    sum += event.body.length;
+    if (!event.more_body) return sum;
   }
 }

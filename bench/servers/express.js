@@ -9,6 +9,13 @@ app.disable('etag');
 app.get('/', (_request, response) => {
   response.type('text/plain').send(hello);
 });
+app.post('/upload', (request, response) => {
+  let count = 0;
+  request.on('data', (part) => {
+    count += part.length;
+  });
+  request.on('end', () => response.type('text/plain').send(String(count)));
+});
 app.post('/', express.raw({ type: () => true, limit: '1mb' }), (request, response) => {
   response.type('application/octet-stream').send(request.body);
 });

@@ -10,6 +10,9 @@ app.removeAllContentTypeParsers();
 app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 app.get('/', (_request, reply) => reply.type('text/plain').send(hello));
 app.post('/', (request, reply) => reply.type('application/octet-stream').send(request.body));
+app.post('/upload', { bodyLimit: 2 ** 21 }, (request, reply) =>
+  reply.type('text/plain').send(String(request.body.length)),
+);
 app.get('/stream', (_request, reply) => {
   let sent = 0;
   // read() rather than Readable.from(): no iterator in between

@@ -9,6 +9,10 @@ const octets = { 'content-type': 'application/octet-stream' };
 const app = new Hono();
 app.get('/', (c) => c.body(hello, 200, { 'content-type': 'text/plain' }));
 app.post('/', async (c) => c.body(await c.req.arrayBuffer(), 200, octets));
+app.post('/upload', async (c) => {
+  const { byteLength } = await c.req.arrayBuffer();
+  return c.body(String(byteLength), 200, { 'content-type': 'text/plain' });
+});
 // a stream by itself: its streaming helper, on a TransformStream, takes longer
 app.get('/stream', (c) => {
   let sent = 0;

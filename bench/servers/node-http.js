@@ -6,6 +6,16 @@ import { chunk, chunks, hello } from './parts.js';
 const server = http.createServer((request, response) => {
   if (request.url === '/stream') {
     stream(response);
+  } else if (request.url === '/upload') {
+    let count = 0;
+    request.on('data', (part) => {
+      count += part.length;
+    });
+    request.on('end', () => {
+      const text = String(count);
+      response.writeHead(200, { 'content-type': 'text/plain', 'content-length': text.length });
+      response.end(text);
+    });
   } else if (request.method === 'POST') {
     const parts = [];
     request.on('data', (part) => parts.push(part));

@@ -4,3 +4,5 @@ export const hello = 'Hello, World!';
 export const helloBytes = Buffer.from(hello);
 export const chunk = Buffer.alloc(1024, 'x');
 export const chunks = 64;
+/** ms that the app blocks for /sleep. */
+export const nap = 20;

@@ -7,8 +7,10 @@ const text = { headers: { 'content-type': 'text/plain' } };
 const octets = { headers: { 'content-type': 'application/octet-stream' } };
 
 async function fetch(request) {
+  const { pathname } = new FastURL(request.url);
+  if (pathname === '/upload') return new FastResponse(String((await request.arrayBuffer()).byteLength), text);
   if (request.method === 'POST') return new FastResponse(await request.arrayBuffer(), octets);
-  if (new FastURL(request.url).pathname !== '/stream') return new FastResponse(hello, text);
+  if (pathname !== '/stream') return new FastResponse(hello, text);
   let sent = 0;
   const body = new ReadableStream({
     pull(controller) {
