@@ -1,5 +1,6 @@
 // A run of the fuzzer of the pool: episodes of a seed, until one finds something or the time is up.
 import { seedOf } from '../seeded.ts';
+import { queueDuel, ringDuel } from './duel.ts';
 import { type Outcome, play } from './episode.ts';
 
 export interface Run {
@@ -31,8 +32,20 @@ export async function campaign(run: Run): Promise<Tally> {
     tally.episodes += 1;
     tally.calls += outcome.calls;
     tally.deaths += outcome.deaths;
+    tally.faults.push(...(await duel(seedOf(seed, index))));
     tally.faults.push(...outcome.faults.map((fault) => `--seed ${seed} --episode ${index}: ${fault}`));
     run.progress?.(tally);
   }
   return tally;
+}
+
+/** The bare ring and the bare queue too, a moment after each pool. */
+async function duel(seed: number): Promise<string[]> {
+  try {
+    await ringDuel(seed, 50_000);
+    const { pushed, claimed } = await queueDuel(seed, 2, 5_000);
+    return pushed.join() === claimed.join() ? [] : [`seed ${seed}: pushed ${pushed}, claimed ${claimed}`];
+  } catch (error) {
+    return [String(error)];
+  }
 }
