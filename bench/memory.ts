@@ -1,178 +1,136 @@
-// Memory: how much each carrier grows while 256 MiB go up through it, and while 256 MiB come down. `npm run memory`
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
-import { fileURLToPath } from 'node:url';
+// npm run memory: what each carrier grows by while a large body goes up through it and down, and whom a slow reader slows.
+import { connect } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 
-const mib = 2 ** 20;
-/** Size of one body, in MiB; another one can be asked for: `npm run memory -- 32`. */
-const size = Number(process.argv[2] ?? 256);
-const warmUp = Math.min(32, size);
-/** What a carrier may grow over its warmed-up size, in MiB. */
+import { readArgs } from './args.ts';
+import { measuredCode } from './built.ts';
+import { type Carrier, carriers, download, growth, startCarrier, stopCarrier, upload } from './carriers.ts';
+import { quantile } from './figures.ts';
+import { type Seen, stand } from './slowloris/bystander.ts';
+
+const names = [...carriers.map(({ name }) => name), 'slow reader'];
+const values = readArgs(
+  { mib: { type: 'string' }, only: { type: 'string', multiple: true, default: [] } },
+  {
+    usage: 'npm run memory -- [--mib 256] [--only NAME]',
+    numbers: ['mib'],
+    partOf: { only: names },
+  },
+);
+/** What a carrier may grow over its warmed-up size, in MiB, whatever the size of the body. */
 const bound = 64;
-const piece = new Uint8Array(65536);
+/** MiB that the pool's whole process may have while a body of any size goes through it: dist, four threads, a small app. */
+const cap = 320;
+/** Bytes a second that the slow reader takes. */
+const slowRate = 100 * 1024;
 
-interface Carrier {
-  readonly name: string;
-  readonly app: 'sync' | 'async';
-  readonly flags: readonly string[];
-}
+let fell = false;
+process.stdout.write(`${measuredCode().said}\n`);
+for (const carrier of carriers) if (wanted(carrier.name)) await measure(carrier);
+if (wanted('slow reader')) await measureSlow();
+process.stdout.write(
+  `\ngrowth: beyond the size after two smaller bodies; at most ${bound} MiB, and a pool's whole process at most ${cap} MiB.\n`,
+);
+process.exitCode = fell ? 1 : 0;
 
-const carriers: readonly Carrier[] = [
-  { name: 'sync inline', app: 'sync', flags: ['--server', 'sync', '--threads', '0'] },
-  { name: 'sync threads', app: 'sync', flags: ['--server', 'sync', '--threads', '4'] },
-  { name: 'async', app: 'async', flags: ['--server', 'async'] },
-  { name: 'async ← sync inline', app: 'sync', flags: ['--server', 'async', '--threads', '0'] },
-  { name: 'async ← sync threads', app: 'sync', flags: ['--server', 'async', '--threads', '4'] },
-  { name: 'sync threads ← async', app: 'async', flags: ['--server', 'sync', '--threads', '4'] },
-];
-
-interface Row {
-  readonly carrier: string;
-  readonly direction: 'up' | 'down';
-  readonly warm: number;
-  readonly peak: number;
-  readonly seconds: number;
-}
-
-await main();
-
-async function main(): Promise<void> {
-  const rows: Row[] = [];
-  for (const carrier of carriers) {
-    for (const row of await measure(carrier)) {
-      rows.push(row);
-      console.log(lineOf(row));
-    }
-  }
-  const worst = Math.max(...rows.map((row) => row.peak - row.warm));
-  const held = worst < bound;
-  console.log(
-    `\n${size} MiB each way; the largest growth is ${worst.toFixed(1)} MiB, the bound is ${bound} MiB`,
-  );
-  process.exitCode = held ? 0 : 1;
-}
-
-function lineOf({ carrier, direction, warm, peak, seconds }: Row): string {
-  const growth = peak - warm;
-  const verdict = growth < bound ? '' : '  too much';
-  const figures = [`warm ${warm.toFixed(1)}`, `peak ${peak.toFixed(1)}`, `growth ${growth.toFixed(1)} MiB`];
-  const rate = `${(size / seconds).toFixed(0)} MiB/s`;
-  return `${carrier.padEnd(22)} ${direction.padEnd(5)} ${figures.map((each) => each.padEnd(18)).join('')}${rate}${verdict}`;
-}
-
-/** A server of its own for each carrier, in a process of its own: nothing of the client is in its size. */
-async function measure(carrier: Carrier): Promise<Row[]> {
-  const server = await startServer(carrier);
+async function measure(carrier: Carrier): Promise<void> {
+  const size = Number(values.mib ?? carrier.size ?? 256);
+  const warmUp = Math.min(32, size);
+  const { child, url } = await startCarrier(carrier);
   try {
-    const rows: Row[] = [];
-    for (const direction of ['up', 'down'] as const) {
-      const go = direction === 'up' ? upload : download;
-      await go(server.url, warmUp);
-      await go(server.url, warmUp);
-      rows.push(await watched(server.child, carrier.name, direction, () => go(server.url, size)));
+    for (const [direction, go] of [
+      ['up', upload],
+      ['down', download],
+    ] as const) {
+      await go(url, warmUp);
+      await go(url, warmUp);
+      const { warm, peak, seconds } = await growth(child, () => go(url, size));
+      const large = carrier.name === 'sync threads' && peak > cap;
+      const verdict = peak - warm < bound && !large ? '' : '  too much';
+      fell ||= verdict !== '';
+      const figures = [
+        `${size} MiB ${direction}`,
+        `warm ${warm.toFixed(1)}`,
+        `peak ${peak.toFixed(1)}`,
+        `growth ${(peak - warm).toFixed(1)} MiB`,
+      ];
+      const rate = `${(size / seconds).toFixed(0)} MiB/s`;
+      say(carrier.name, [...figures, `${rate}${verdict}`]);
     }
-    return rows;
   } finally {
-    await stop(server.child);
+    await stopCarrier(child);
   }
 }
 
-async function watched(
-  child: ChildProcess,
-  carrier: string,
-  direction: Row['direction'],
-  go: () => Promise<void>,
-): Promise<Row> {
-  const warm = residentSize(child.pid ?? 0);
-  let peak = warm;
+/** One client reads slowly; it holds a thread of the pool, and nothing else. */
+async function measureSlow(): Promise<void> {
+  const carrier = carriers.find(({ name }) => name === 'sync threads');
+  if (!carrier) throw new Error('There is no pool among the carriers');
+  const { child, url } = await startCarrier(carrier);
+  const port = Number(url.port);
+  const small = '/?mib=0';
+  try {
+    await stand(port, wait(1500), small); // warms up
+    const quiet: Seen[] = [];
+    const beside: Seen[] = [];
+    let taken = 0;
+    // in turn, five times: what else the machine does hits both
+    const { warm, peak } = await growth(child, async () => {
+      for (let turn = 0; turn < 5; turn += 1) {
+        quiet.push(await stand(port, wait(2000), small));
+        const reader = readSlowly(port);
+        await wait(500); // the kernel's buffers are full by then
+        beside.push(await stand(port, wait(2000), small));
+        taken += reader.stop();
+      }
+    });
+    const [before, during] = [quiet, beside].map((some) =>
+      quantile(
+        some.map(({ p99 }) => p99),
+        0.25,
+      ),
+    );
+    const errors = beside.reduce((sum, one) => sum + one.errors, 0);
+    const most = 3 * (before ?? Number.NaN) + 20;
+    const slow = !((during ?? Number.NaN) <= most) || errors > 0 || peak - warm > bound;
+    fell ||= slow;
+    say('slow reader', [
+      `others' p99 ${before?.toFixed(1)} ms`,
+      `beside it ${during?.toFixed(1)} ms`,
+      `at most ${most.toFixed(1)}`,
+      `${errors} errors`,
+      `growth ${(peak - warm).toFixed(1)} MiB`,
+      `it has read ${(taken / 1024).toFixed(0)} KiB${slow ? '  too much' : ''}`,
+    ]);
+  } finally {
+    await stopCarrier(child);
+  }
+}
+
+/** Asks for a GiB and takes its time; stop() gives the bytes that it has taken. */
+function readSlowly(port: number): { stop(): number } {
+  let taken = 0;
+  const socket = connect({ port, host: '127.0.0.1' });
+  socket.on('error', () => {});
+  socket.write('GET /?mib=1024 HTTP/1.1\r\nHost: a\r\n\r\n');
   const timer = setInterval(() => {
-    peak = Math.max(peak, residentSize(child.pid ?? 0));
-  }, 20);
-  const begun = performance.now();
-  try {
-    await go();
-  } finally {
-    clearInterval(timer);
-  }
-  const seconds = (performance.now() - begun) / 1000;
-  return { carrier, direction, warm, peak: Math.max(peak, residentSize(child.pid ?? 0)), seconds };
+    const most = slowRate / 10;
+    const part: Buffer | null = socket.read(Math.min(most, socket.readableLength));
+    taken += part?.length ?? 0;
+  }, 100);
+  return {
+    stop() {
+      clearInterval(timer);
+      socket.resetAndDestroy();
+      return taken;
+    },
+  };
 }
 
-async function startServer({ name, app, flags }: Carrier): Promise<{ child: ChildProcess; url: URL }> {
-  const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-  const args = [
-    'serve',
-    `${file('apps/stream.ts')}:${app}`,
-    '-b',
-    '127.0.0.1:0',
-    '--no-access-log',
-    ...flags,
-  ];
-  const child = spawn(process.execPath, [file('../bin/dualgate.js'), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let said = '';
-  const url = await new Promise<URL>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`"${name}" did not listen in 20 s: ${said}`)), 20_000);
-    const read = (text: Buffer): void => {
-      said += text.toString();
-      const found = /Listening on (http:\/\/[\d.:]+)/.exec(said)?.[1];
-      if (!found) return;
-      clearTimeout(timer);
-      resolve(new URL(found));
-    };
-    child.stdout?.on('data', read);
-    child.stderr?.on('data', read);
-    child.once('exit', () => reject(new Error(`"${name}" did not start: ${said}`)));
-  });
-  return { child, url };
+function wanted(name: string): boolean {
+  return values.only.length === 0 || values.only.some((part) => name.includes(part));
 }
 
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
-  const gone = once(child, 'exit');
-  const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
-  child.kill('SIGTERM');
-  await gone;
-  clearTimeout(timer);
-}
-
-async function upload(url: URL, count: number): Promise<void> {
-  const agent = new Agent();
-  const outgoing = request(url, { method: 'POST', agent, headers: { 'content-length': count * mib } });
-  const answered = once(outgoing, 'response');
-  for (let sent = 0; sent < count * mib; sent += piece.length) {
-    if (!outgoing.write(piece)) await once(outgoing, 'drain');
-  }
-  outgoing.end();
-  const [response] = await answered;
-  let text = '';
-  for await (const chunk of response) text += chunk;
-  agent.destroy();
-  if (text !== String(count * mib)) throw new Error(`${count} MiB were sent, the app counted "${text}"`);
-}
-
-async function download(url: URL, count: number): Promise<void> {
-  const agent = new Agent();
-  const outgoing = request(new URL(`/?mib=${count}`, url), { agent });
-  const answered = once(outgoing, 'response');
-  outgoing.end();
-  const [response] = await answered;
-  let got = 0;
-  for await (const chunk of response) got += chunk.length;
-  agent.destroy();
-  if (got !== count * mib) throw new Error(`${count} MiB were asked for, ${got} bytes came`);
-}
-
-/** Resident memory in MiB: /proc where it is, else ps. */
-function residentSize(pid: number): number {
-  try {
-    const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return Number(line ?? 0) / 1024;
-  } catch {
-    const { stdout } = spawnSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' });
-    return Number(stdout.trim() || 0) / 1024;
-  }
+function say(name: string, cells: readonly string[]): void {
+  process.stdout.write(`${name.padEnd(22)} ${cells.map((cell) => cell.padEnd(20)).join('')}\n`);
 }

@@ -17,7 +17,7 @@ const period = 5;
 const patience = 5000;
 
 /** Asks until `until` resolves. */
-export async function stand(port: number, until: Promise<unknown>): Promise<Seen> {
+export async function stand(port: number, until: Promise<unknown>, path = '/'): Promise<Seen> {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const times: number[] = [];
   const under: Promise<void>[] = [];
@@ -32,7 +32,7 @@ export async function stand(port: number, until: Promise<unknown>): Promise<Seen
     const ahead = due - performance.now();
     if (ahead > 0) await setTimeout(ahead);
     under.push(
-      ask(port, agent).then(
+      ask(port, path, agent).then(
         () => {
           times.push(performance.now() - due);
         },
@@ -47,9 +47,9 @@ export async function stand(port: number, until: Promise<unknown>): Promise<Seen
   return { requests: times.length, errors, p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
 }
 
-function ask(port: number, agent: Agent): Promise<void> {
+function ask(port: number, path: string, agent: Agent): Promise<void> {
   return new Promise((resolve, reject) => {
-    const request = get({ port, host: '127.0.0.1', agent, timeout: patience }, (response) => {
+    const request = get({ port, host: '127.0.0.1', path, agent, timeout: patience }, (response) => {
       response.on('end', resolve).on('error', reject).resume();
     });
     request.on('timeout', () => request.destroy(new Error('No answer')));
