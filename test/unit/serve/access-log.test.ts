@@ -1,9 +1,9 @@
 // The access log: what a line looks like, and that none is lost.
-import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 
 import { publish, type TraceEvent } from '../../../src/core/trace.ts';
 import { type AccessLogOptions, startAccessLog } from '../../../src/serve/access-log.ts';
@@ -105,8 +105,10 @@ function written(act: () => void, options: AccessLogOptions = {}): string[] {
 }
 
 function place(): { fd: number; lines(): string[] } {
-  const path = join(mkdtempSync(join(tmpdir(), 'dualgate-')), 'access.log');
+  const folder = mkdtempSync(join(tmpdir(), 'dualgate-'));
+  const path = join(folder, 'access.log');
   const fd = openSync(path, 'w');
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   return {
     fd,
     lines() {
