@@ -107,7 +107,7 @@ function run(app: SyncApp, environ: Environ, sink: Recorder): void {
     return body;
   };
   let steps = 0;
-  for (const _ of respond(seen, environ, sink)) {
+  for (const _ of respond(seen, environ, sink) ?? []) {
     steps += 1;
     if (sink.left) return; // ends the generator, and with it the app's iterable
     if (steps > mostSteps) throw tooMuch(`${mostSteps} pieces`);

@@ -1,6 +1,7 @@
 // How long a call may hold its thread: without progress, and in all.
 import { HttpError } from '../../core/errors.ts';
-import { inFlag, outFlag, type Slots, state } from './slots.ts';
+import type { Slots } from './slots.ts';
+import { inFlag, outFlag, state, word } from './words.ts';
 
 export interface Deadlines {
   /** ms that a call may hold a thread without progress: no byte of its body taken, nothing of its answer. 0: no limit. */
@@ -54,11 +55,11 @@ export class Watch {
     this.#looked = now;
     const overruns: Overrun[] = [];
     for (const [slot, call] of this.#calls.entries()) {
-      const at = this.#slots.get(slot, 'state');
+      const at = this.#slots.get(slot, word.state);
       if (at < state.running) continue;
       this.#follow(slot, call);
       if (this.#isOver(slot, call)) {
-        const why = overdue(this.#slots.get(slot, 'limit'));
+        const why = overdue(this.#slots.get(slot, word.limit));
         overruns.push({ slot, thread: at - state.running, why });
       }
     }
@@ -66,14 +67,14 @@ export class Watch {
   }
 
   #follow(slot: number, call: Watched): void {
-    const generation = this.#slots.get(slot, 'generation');
+    const generation = this.#slots.get(slot, word.generation);
     const mark = this.#markOf(slot);
     if (call.generation !== generation) {
       Object.assign(call, { generation, begun: this.#clock, since: this.#clock, mark, warned: -1 });
     } else if (call.mark !== mark) {
       call.mark = mark;
       call.since = this.#clock;
-      if (call.warned < 0 || this.#slots.get(slot, 'limit') < 0) return;
+      if (call.warned < 0 || this.#slots.get(slot, word.limit) < 0) return;
       call.warned = -1;
       this.#slots.clear(slot, inFlag.late);
     }
@@ -83,8 +84,9 @@ export class Watch {
   #markOf(slot: number): number {
     const slots = this.#slots;
     // Three odd factors: that the sum stays the same while its parts change would be chance, and would repeat.
-    const bytes = Math.imul(slots.get(slot, 'inRead'), 0x9e3779b1) + Math.imul(slots.get(slot, 'outRead'), 3);
-    return (bytes + Math.imul(slots.get(slot, 'outFlags') & progress, 0x85ebca6b)) | 0;
+    const bytes =
+      Math.imul(slots.get(slot, word.inRead), 0x9e3779b1) + Math.imul(slots.get(slot, word.outRead), 3);
+    return (bytes + Math.imul(slots.get(slot, word.outFlags) & progress, 0x85ebca6b)) | 0;
   }
 
   /** The soft stage first: what blocks, throws. True where that was long enough ago. */
@@ -96,8 +98,8 @@ export class Watch {
     const limit = inAll ? requestTimeout : timeout;
     call.warned = this.#clock;
     call.grace = Math.min(limit / 4, longestGrace);
-    this.#slots.set(slot, 'limit', inAll ? -limit : limit);
-    this.#slots.add(slot, 'inFlags', inFlag.late);
+    this.#slots.set(slot, word.limit, inAll ? -limit : limit);
+    this.#slots.add(slot, word.inFlags, inFlag.late);
     this.#slots.ring(slot);
     return false;
   }

@@ -12,7 +12,8 @@ import { decodeHead, encodeEnviron } from './heads.ts';
 import type { Early } from './early.ts';
 import { Intake, type IntakeOwner } from './intake.ts';
 import { encodeRequest } from './request.ts';
-import { inFlag, outFlag, type Slots, state } from './slots.ts';
+import type { Slots } from './slots.ts';
+import { inFlag, outFlag, state, word } from './words.ts';
 
 /** What a delivery asks of its pool. */
 export interface Depot {
@@ -109,10 +110,10 @@ export class Delivery implements IntakeOwner {
     const slots = this.#slots;
     this.#slot = slot;
     slots.renew(slot);
-    slots.put(slot, 'environLength', this.#encode(slot));
+    slots.put(slot, word.environLength, this.#encode(slot));
     const flags = this.#pour(slot) | this.#says();
-    slots.put(slot, 'inFlags', flags);
-    slots.set(slot, 'state', state.ready);
+    slots.put(slot, word.inFlags, flags);
+    slots.set(slot, word.state, state.ready);
     this.intake?.follow(flags);
   }
 
@@ -167,21 +168,21 @@ export class Delivery implements IntakeOwner {
     this.#failure = same ? known : error;
     this.look();
     // Its client takes nothing, and that has lasted too long: what is still in the ring will not be waited for.
-    if (this.#draining && this.#slot !== none && this.#slots.get(this.#slot, 'inFlags') & inFlag.late) {
+    if (this.#draining && this.#slot !== none && this.#slots.get(this.#slot, word.inFlags) & inFlag.late) {
       this.#answerFailed(this.#failure);
     }
   }
 
   /** Is this the delivery that a message means? */
   isAt(slot: number, generation: number): boolean {
-    return this.#slot === slot && this.#slots.get(slot, 'generation') === generation;
+    return this.#slot === slot && this.#slots.get(slot, word.generation) === generation;
   }
 
   /** Is that thread at it, or was it, and something of what it said may be missing? */
   runsOn(thread: number): boolean {
     if (this.#slot === none) return false;
-    const now = this.#slots.get(this.#slot, 'state');
-    if (now === state.done) return this.#slots.get(this.#slot, 'thread') === thread;
+    const now = this.#slots.get(this.#slot, word.state);
+    if (now === state.done) return this.#slots.get(this.#slot, word.thread) === thread;
     return now === state.running + thread;
   }
 
@@ -224,12 +225,12 @@ export class Delivery implements IntakeOwner {
     const slot = this.#slot;
     if (slot === none) return;
     this.#dead = true;
-    const flags = this.#slots.get(slot, 'outFlags');
+    const flags = this.#slots.get(slot, word.outFlags);
     if (!(flags & (outFlag.end | outFlag.whole)) || flags & outFlag.failed) {
       this.#failure ??= why;
-      this.#slots.add(slot, 'outFlags', outFlag.failed);
+      this.#slots.add(slot, word.outFlags, outFlag.failed);
     }
-    this.#slots.set(slot, 'state', state.done);
+    this.#slots.set(slot, word.state, state.done);
     this.look();
   }
 
@@ -242,7 +243,7 @@ export class Delivery implements IntakeOwner {
   }
 
   #tellGone(): void {
-    this.#slots.add(this.#slot, 'inFlags', inFlag.gone);
+    this.#slots.add(this.#slot, word.inFlags, inFlag.gone);
     this.#slots.ring(this.#slot);
     this.intake?.stop();
   }
@@ -252,8 +253,8 @@ export class Delivery implements IntakeOwner {
   /** The whole answer is in the slot, as most are: one step instead of several promises. False where it is not. */
   #atOnce(slot: number): boolean {
     const slots = this.#slots;
-    if (this.#over || this.#draining || slots.get(slot, 'state') !== state.done) return false;
-    const flags = slots.peek(slot, 'outFlags') & ~outFlag.wanting;
+    if (this.#over || this.#draining || slots.get(slot, word.state) !== state.done) return false;
+    const flags = slots.peek(slot, word.outFlags) & ~outFlag.wanting;
     if (flags === outFlag.whole) return this.#relay(slot);
     if (flags !== (outFlag.head | outFlag.end) || !this.#readHead(slot)) return false;
     const chunk = slots.out(slot).take();
@@ -270,11 +271,11 @@ export class Delivery implements IntakeOwner {
     this.#started = true;
     this.#ended = true;
     const wire = slots.wire(slot);
-    const size = slots.peek(slot, 'outWritten');
-    const head = slots.peek(slot, 'headLength');
+    const size = slots.peek(slot, word.outWritten);
+    const head = slots.peek(slot, word.headLength);
     const text = wire.toString('latin1', 0, size <= shortest ? size : head);
     const body = size <= shortest ? null : wire.subarray(head, size);
-    const sent = exchange.relay({ status: slots.peek(slot, 'status'), text, blank: head - 2, body });
+    const sent = exchange.relay({ status: slots.peek(slot, word.status), text, blank: head - 2, body });
     this.#release(slot);
     if (sent === settled) this.settle();
     else sent.catch((error: unknown) => this.#answerFailed(asError(error))).finally(() => this.settle());
@@ -296,8 +297,8 @@ export class Delivery implements IntakeOwner {
     if (slot === none) return false;
     const slots = this.#slots;
     // State and flags before the ring: whatever was put before they were set is seen.
-    const done = slots.get(slot, 'state') === state.done;
-    const flags = slots.get(slot, 'outFlags');
+    const done = slots.get(slot, word.state) === state.done;
+    const flags = slots.get(slot, word.outFlags);
     // A message may come later than the word that announces it.
     if (flags & outFlag.failed && !this.#failure) return false;
     if (flags & outFlag.hinted && this.#hintsMissing(slot)) return false;
@@ -347,22 +348,22 @@ export class Delivery implements IntakeOwner {
   }
 
   #hintsMissing(slot: number): boolean {
-    return !this.#dead && this.#slots.get(slot, 'hints') > this.#hints;
+    return !this.#dead && this.#slots.get(slot, word.hints) > this.#hints;
   }
 
   /** False where the head is still on its way as a message. */
   #readHead(slot: number): boolean {
     if (this.#head) return true;
-    const length = this.#slots.get(slot, 'headLength');
+    const length = this.#slots.get(slot, word.headLength);
     if (length >= 0) this.#head = decodeHead(this.#slots.head(slot), length);
     return this.#head !== null || this.#dead;
   }
 
   #release(slot: number): void {
-    if (this.#slots.get(slot, 'inFlags') & inFlag.traced) this.#tell(slot);
+    if (this.#slots.get(slot, word.inFlags) & inFlag.traced) this.#tell(slot);
     this.#slot = none;
     this.intake?.stop();
-    this.#slots.set(slot, 'state', state.free);
+    this.#slots.set(slot, word.state, state.free);
     this.#depot.release(slot);
   }
 
@@ -370,7 +371,7 @@ export class Delivery implements IntakeOwner {
     const { times } = this.#slots;
     const index = this.#slots.time(slot);
     const [entered = 0, left = 0] = [times[index], times[index + 1]];
-    const lane = this.#depot.laneOf(this.#slots.get(slot, 'thread'));
+    const lane = this.#depot.laneOf(this.#slots.get(slot, word.thread));
     for (const [kind, at] of [
       ['dispatched', entered],
       ['app.enter', entered],

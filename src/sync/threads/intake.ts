@@ -4,7 +4,8 @@ import { asError, Disconnected, HttpError } from '../../core/errors.ts';
 import { Blocks } from '../blocks.ts';
 import type { Call } from '../call.ts';
 import type { Early, Guest } from './early.ts';
-import { inFlag, outFlag, type Slots } from './slots.ts';
+import type { Slots } from './slots.ts';
+import { inFlag, outFlag, word } from './words.ts';
 
 export interface IntakeOwner {
   /** The client left half way. */
@@ -99,7 +100,8 @@ export class Intake implements Guest {
     if (this.#slot === none) return;
     const ring = this.#slots.in(this.#slot);
     if (this.#room && ring.used < ring.size) this.#goOn();
-    const wanted = this.lazy && !this.#feeding && this.#slots.get(this.#slot, 'outFlags') & outFlag.wanting;
+    const wanted =
+      this.lazy && !this.#feeding && this.#slots.get(this.#slot, word.outFlags) & outFlag.wanting;
     if (wanted) void this.#feed();
   }
 
@@ -129,7 +131,7 @@ export class Intake implements Guest {
         if (this.#slot === none) return;
         this.keep(piece);
       }
-      slots.add(this.#slot, 'inFlags', inFlag.end);
+      slots.add(this.#slot, word.inFlags, inFlag.end);
       slots.ring(this.#slot);
       this.#leaveEarly();
     } catch (error) {
@@ -170,7 +172,7 @@ export class Intake implements Guest {
   async #roomInRing(): Promise<void> {
     const room = deferred();
     this.#room = room.resolve;
-    this.#slots.set(this.#slot, 'inStalled', 1);
+    this.#slots.set(this.#slot, word.inStalled, 1);
     const ring = this.#slots.in(this.#slot);
     // The thread may have taken the last piece just before it could see that we wait.
     if (ring.used < ring.size) this.#goOn();
@@ -181,7 +183,7 @@ export class Intake implements Guest {
     const room = this.#room;
     if (!room) return;
     this.#room = null;
-    if (this.#slot !== none) this.#slots.set(this.#slot, 'inStalled', 0);
+    if (this.#slot !== none) this.#slots.set(this.#slot, word.inStalled, 0);
     room();
   }
 
@@ -191,8 +193,8 @@ export class Intake implements Guest {
       return;
     }
     this.error = error;
-    this.#slots.set(this.#slot, 'inStatus', error instanceof HttpError ? error.status : 500);
-    this.#slots.add(this.#slot, 'inFlags', inFlag.broken);
+    this.#slots.set(this.#slot, word.inStatus, error instanceof HttpError ? error.status : 500);
+    this.#slots.add(this.#slot, word.inFlags, inFlag.broken);
     this.#slots.ring(this.#slot);
     this.#leaveEarly();
   }

@@ -12,18 +12,19 @@ import { decodeEnviron, encodeHead } from './heads.ts';
 import { overdue } from './deadlines.ts';
 import type { FromThread, ToThread } from './messages.ts';
 import { asRequest, decodeRequest } from './request.ts';
-import { inFlag, outFlag, type Slots } from './slots.ts';
+import type { Slots } from './slots.ts';
+import { inFlag, outFlag, word } from './words.ts';
 
 type Say = (message: FromThread) => void;
 
 /** The environ in the slot; one that did not fit is asked for by message, and waited for. */
 export function environFor(slots: Slots, slot: number, say: Say, options: EnvironOptions): EnvironData {
-  const length = slots.peek(slot, 'environLength');
+  const length = slots.peek(slot, word.environLength);
   const table = slots.table(slot);
   if (length >= 0 && table[0] === asRequest)
     return environOf(decodeRequest(slots.environ(slot), table, length), options);
   if (length >= 0) return decodeEnviron(slots.environ(slot), length);
-  const generation = slots.get(slot, 'generation');
+  const generation = slots.get(slot, word.generation);
   say({ kind: 'environ wanted', slot, generation });
   let environ: EnvironData | undefined;
   slots.wait(slot, () => {
@@ -32,7 +33,7 @@ export function environFor(slots: Slots, slot: number, say: Say, options: Enviro
     const given = message as ToThread | undefined;
     if (given?.kind === 'environ' && given.slot === slot && given.generation === generation)
       environ = given.environ;
-    return environ !== undefined || (slots.get(slot, 'inFlags') & inFlag.gone) !== 0;
+    return environ !== undefined || (slots.get(slot, word.inFlags) & inFlag.gone) !== 0;
   });
   if (!environ) throw new Disconnected();
   return environ;
@@ -55,23 +56,23 @@ export class SlotSource implements Source {
     const slot = this.#slot;
     for (;;) {
       // The flags before the ring: what was put before the end was set is seen.
-      const flags = slots.get(slot, 'inFlags');
+      const flags = slots.get(slot, word.inFlags);
       if (flags & inFlag.gone) throw new Disconnected();
       const piece = slots.in(slot).take();
       if (piece) {
-        if (slots.get(slot, 'inStalled') === 1) this.#mark();
+        if (slots.get(slot, word.inStalled) === 1) this.#mark();
         return piece;
       }
-      if (flags & inFlag.broken) throw broken(slots.get(slot, 'inStatus'));
+      if (flags & inFlag.broken) throw broken(slots.get(slot, word.inStatus));
       if (flags & inFlag.end) return null;
-      if (flags & inFlag.late) throw overdue(slots.get(slot, 'limit'));
+      if (flags & inFlag.late) throw overdue(slots.get(slot, word.limit));
       this.#want(flags);
-      slots.wait(slot, () => slots.get(slot, 'inFlags') !== flags || slots.in(slot).used > 0);
+      slots.wait(slot, () => slots.get(slot, word.inFlags) !== flags || slots.in(slot).used > 0);
     }
   }
 
   get ready(): boolean {
-    const flags = this.#slots.get(this.#slot, 'inFlags');
+    const flags = this.#slots.get(this.#slot, word.inFlags);
     if (
       flags & (inFlag.gone | inFlag.broken | inFlag.end | inFlag.late) ||
       this.#slots.in(this.#slot).used > 0
@@ -88,7 +89,7 @@ export class SlotSource implements Source {
   /** The first read of a body that is read only on demand, because its client waits for `100 Continue` (W-86). */
   #want(flags: number): void {
     if (!(flags & inFlag.lazy)) return;
-    const before = this.#slots.add(this.#slot, 'outFlags', outFlag.wanting);
+    const before = this.#slots.add(this.#slot, word.outFlags, outFlag.wanting);
     if (!(before & outFlag.wanting)) this.#mark();
   }
 }
@@ -114,14 +115,14 @@ export class SlotSink implements Sink {
     this.#slot = slot;
     this.#say = say;
     this.#mark = mark;
-    if (slots.get(slot, 'inFlags') & inFlag.informs) this.inform = (headers) => this.#inform(headers);
+    if (slots.get(slot, word.inFlags) & inFlag.informs) this.inform = (headers) => this.#inform(headers);
   }
 
   /** As it leaves, where it is not too large: the loop has nothing more to do with it than to hand it to the socket. */
   whole(status: StatusLine, headers: ResponseHeaders, chunk: Uint8Array): void {
     const slots = this.#slots;
     const slot = this.#slot;
-    const flags = slots.get(slot, 'inFlags');
+    const flags = slots.get(slot, word.inFlags);
     if (flags & inFlag.gone) throw new Disconnected();
     if (flags & inFlag.wire && chunk.length <= largest) {
       const code = codeOf(status);
@@ -130,10 +131,10 @@ export class SlotSink implements Sink {
       if (head.length + chunk.length <= wire.length) {
         wire.write(head, 0, 'latin1');
         wire.set(chunk, head.length);
-        slots.put(slot, 'status', code.status);
-        slots.put(slot, 'headLength', head.length);
-        slots.put(slot, 'outWritten', head.length + chunk.length);
-        slots.add(slot, 'outFlags', outFlag.whole);
+        slots.put(slot, word.status, code.status);
+        slots.put(slot, word.headLength, head.length);
+        slots.put(slot, word.outWritten, head.length + chunk.length);
+        slots.add(slot, word.outFlags, outFlag.whole);
         return;
       }
     }
@@ -146,16 +147,16 @@ export class SlotSink implements Sink {
     const slots = this.#slots;
     const slot = this.#slot;
     const length = encodeHead(status, headers, slots.head(slot));
-    slots.set(slot, 'headLength', length);
+    slots.set(slot, word.headLength, length);
     if (length < 0)
-      this.#say({ kind: 'head', slot, generation: slots.get(slot, 'generation'), status, headers });
-    slots.add(slot, 'outFlags', outFlag.head);
+      this.#say({ kind: 'head', slot, generation: slots.get(slot, word.generation), status, headers });
+    slots.add(slot, word.outFlags, outFlag.head);
   }
 
   write(chunk: Uint8Array, held: boolean): void {
     this.#checkGone();
     if (chunk.length === 0) {
-      this.#slots.add(this.#slot, 'outFlags', outFlag.flush);
+      this.#slots.add(this.#slot, word.outFlags, outFlag.flush);
       this.#mark();
       return;
     }
@@ -174,7 +175,7 @@ export class SlotSink implements Sink {
   }
 
   end(closing: boolean): void {
-    this.#slots.add(this.#slot, 'outFlags', outFlag.end);
+    this.#slots.add(this.#slot, word.outFlags, outFlag.end);
     // Without a close() the thread marks the slot done in a moment: one wake less.
     if (closing) this.#mark();
   }
@@ -182,11 +183,11 @@ export class SlotSink implements Sink {
   /** Where the app waits, or gives nothing: there it hears of its deadline too. What it can still write, it may. */
   check(): void {
     this.#checkGone();
-    if (this.#stopped) throw overdue(this.#slots.get(this.#slot, 'limit'));
+    if (this.#stopped) throw overdue(this.#slots.get(this.#slot, word.limit));
   }
 
   #checkGone(): void {
-    if (this.#slots.get(this.#slot, 'inFlags') & inFlag.gone) throw new Disconnected();
+    if (this.#slots.get(this.#slot, word.inFlags) & inFlag.gone) throw new Disconnected();
   }
 
   /** The count and the flag after the message: a loop that sees them knows what it has to wait for. */
@@ -194,12 +195,12 @@ export class SlotSink implements Sink {
     this.check();
     const slots = this.#slots;
     const slot = this.#slot;
-    this.#say({ kind: 'hints', slot, generation: slots.get(slot, 'generation'), headers });
-    slots.set(slot, 'hints', slots.get(slot, 'hints') + 1);
-    slots.add(slot, 'outFlags', outFlag.hinted);
+    this.#say({ kind: 'hints', slot, generation: slots.get(slot, word.generation), headers });
+    slots.set(slot, word.hints, slots.get(slot, word.hints) + 1);
+    slots.add(slot, word.outFlags, outFlag.hinted);
   }
 
   get #stopped(): boolean {
-    return (this.#slots.get(this.#slot, 'inFlags') & (inFlag.gone | inFlag.late)) !== 0;
+    return (this.#slots.get(this.#slot, word.inFlags) & (inFlag.gone | inFlag.late)) !== 0;
   }
 }

@@ -15,7 +15,8 @@ import { type Overrun, Watch } from './deadlines.ts';
 import { type Depot, Delivery } from './delivery.ts';
 import { Early } from './early.ts';
 import type { ThreadOptions } from './options.ts';
-import { Slots, state } from './slots.ts';
+import { Slots } from './slots.ts';
+import { state, word } from './words.ts';
 import { Wakes } from './wakes.ts';
 
 export interface PoolOptions extends ThreadOptions {
@@ -299,7 +300,7 @@ export class Pool implements Executor {
   }
 
   #onFreed(slot: number): void {
-    this.#slots.set(slot, 'state', state.free);
+    this.#slots.set(slot, word.state, state.free);
     this.#release(slot);
     this.#wakeSoon();
   }

@@ -1,5 +1,6 @@
 // The pool's shared memory: a slot a call, the queue that all threads pull from, and the bells of those who sleep.
 import { Ring } from './ring.ts';
+import { state, type Word, word } from './words.ts';
 
 /** What crosses to a thread: all else follows from it. */
 export interface SlotsHandle {
@@ -9,70 +10,6 @@ export interface SlotsHandle {
   /** Bytes of each ring; a power of two. */
   readonly ring: number;
 }
-
-/**
- * free → ready → running → done → free, and ready → cancelled → done where the client left before a thread came.
- * The loop takes a slot from free and back; a thread owns it from running to done. Both changes out of ready are a
- * compare-and-swap, so a slot that stands in the queue twice (a thread died with it) is still served once. From `running`
- * on the values say which thread: running + its index, in one word, so that a death between the two cannot be.
- * running → zombie, by the loop, where a thread is to be terminated in the middle of its call; that and running → done are
- * a compare-and-swap too, so that a thread which ends its call just then is not terminated in the next one. A zombie's
- * slot is the old thread's until that has exited, for a native call may still be writing in it.
- */
-export const state = { free: 0, ready: 1, done: 2, cancelled: 3, zombie: 4, running: 16 } as const;
-
-/** Bits of the word inFlags: written by the loop, read by the thread. `wire`: it takes a whole answer as it leaves. */
-export const inFlag = {
-  end: 1,
-  gone: 2,
-  broken: 4,
-  lazy: 8,
-  traced: 16,
-  late: 32,
-  wire: 64,
-  informs: 128,
-} as const;
-
-/** Bits of the word outFlags: written by the thread, read by the loop. `whole`: the out-ring has the answer as it leaves. */
-export const outFlag = {
-  head: 1,
-  end: 2,
-  failed: 4,
-  flush: 8,
-  wanting: 16,
-  whole: 32,
-  hinted: 64,
-} as const;
-
-/** A slot's words. Those of the loop and those of the thread lie on cache lines of their own. */
-export const word = {
-  state: 0,
-  generation: 1,
-  environLength: 2,
-  inWritten: 3,
-  inFlags: 4,
-  /** The status of a broken body: 400, 408, 413; 0 where the client broke off. */
-  inStatus: 5,
-  outRead: 6,
-  /** The loop waits for room in the in-ring. */
-  inStalled: 7,
-  /** The one word that a blocked thread waits on: every change that could matter to it adds one. */
-  bell: 8,
-  /** What the flag `late` means, in ms: without progress; negative: in all. */
-  limit: 9,
-  inRead: 16,
-  outWritten: 17,
-  outFlags: 18,
-  headLength: 19,
-  /** The thread sleeps on the bell. */
-  waiting: 20,
-  /** Which thread it was; to be believed when the state is done. */
-  thread: 21,
-  /** Of a whole answer. */
-  status: 22,
-  /** How many messages of early hints the thread has sent. */
-  hints: 23,
-} as const;
 
 const counters = [
   word.inWritten,
@@ -135,16 +72,16 @@ export class Slots {
 
   /* ── one slot ─────────────────────────────────────────────────────── */
 
-  at(slot: number, name: keyof typeof word): number {
-    return this.#first + slot * slotWords + word[name];
+  at(slot: number, at: Word): number {
+    return this.#first + slot * slotWords + at;
   }
 
-  get(slot: number, name: keyof typeof word): number {
-    return Atomics.load(this.words, this.at(slot, name));
+  get(slot: number, at: Word): number {
+    return Atomics.load(this.words, this.at(slot, at));
   }
 
-  set(slot: number, name: keyof typeof word, value: number): void {
-    Atomics.store(this.words, this.at(slot, name), value);
+  set(slot: number, at: Word, value: number): void {
+    Atomics.store(this.words, this.at(slot, at), value);
   }
 
   /** For the loop: a free slot begins anew, and says by its generation that it is another. */
@@ -157,28 +94,28 @@ export class Slots {
   }
 
   /** For the side that owns the word, or after it has seen a state that was stored behind it. */
-  peek(slot: number, name: keyof typeof word): number {
-    return this.words[this.#first + slot * slotWords + word[name]] ?? 0;
+  peek(slot: number, at: Word): number {
+    return this.words[this.#first + slot * slotWords + at] ?? 0;
   }
 
   /** Before a state, or another word that the other side looks at, is stored. */
-  put(slot: number, name: keyof typeof word, value: number): void {
-    this.words[this.#first + slot * slotWords + word[name]] = value;
+  put(slot: number, at: Word, value: number): void {
+    this.words[this.#first + slot * slotWords + at] = value;
   }
 
   /** Sets bits; gives the value before. */
-  add(slot: number, name: 'inFlags' | 'outFlags', bits: number): number {
-    return Atomics.or(this.words, this.at(slot, name), bits);
+  add(slot: number, at: Word, bits: number): number {
+    return Atomics.or(this.words, this.at(slot, at), bits);
   }
 
   /** For the loop: takes back flags that it has set. */
   clear(slot: number, bits: number): void {
-    Atomics.and(this.words, this.at(slot, 'inFlags'), ~bits);
+    Atomics.and(this.words, this.at(slot, word.inFlags), ~bits);
   }
 
   /** From one state to another; false where it was not in the first. */
   turn(slot: number, from: number, to: number): boolean {
-    return Atomics.compareExchange(this.words, this.at(slot, 'state'), from, to) === from;
+    return Atomics.compareExchange(this.words, this.at(slot, word.state), from, to) === from;
   }
 
   /** Index into `times`: when the app was entered, and one on, when it was left; ms since the epoch. */
@@ -214,15 +151,15 @@ export class Slots {
 
   /** For the loop: something changed that a blocked thread may wait for. */
   ring(slot: number): void {
-    const bell = this.at(slot, 'bell');
+    const bell = this.at(slot, word.bell);
     Atomics.add(this.words, bell, 1);
-    if (Atomics.load(this.words, this.at(slot, 'waiting')) === 1) Atomics.notify(this.words, bell, 1);
+    if (Atomics.load(this.words, this.at(slot, word.waiting)) === 1) Atomics.notify(this.words, bell, 1);
   }
 
   /** For a thread: blocks until `ready` holds, asked again whenever the loop rings; false where `timeout` ms passed before. */
   wait(slot: number, ready: () => boolean, timeout: number = Number.POSITIVE_INFINITY): boolean {
-    const bell = this.at(slot, 'bell');
-    const waiting = this.at(slot, 'waiting');
+    const bell = this.at(slot, word.bell);
+    const waiting = this.at(slot, word.waiting);
     const end = performance.now() + timeout;
     for (;;) {
       const seen = Atomics.load(this.words, bell);
@@ -271,7 +208,7 @@ export class Slots {
       standing.add(Atomics.load(this.words, this.#queue + (at & this.#queueMask)));
     }
     for (let slot = 0; slot < this.handle.slots; slot++) {
-      const now = this.get(slot, 'state');
+      const now = this.get(slot, word.state);
       if ((now === state.ready || now === state.cancelled) && !standing.has(slot)) this.push(slot);
     }
   }
@@ -410,8 +347,8 @@ export class Slots {
       table: new Int32Array(memory, at, headSize / 4),
       wire: Buffer.from(memory, at + 2 * headSize + ring, ring),
       head: Buffer.from(memory, at + headSize, headSize),
-      in: new Ring(words, this.at(slot, 'inWritten'), this.at(slot, 'inRead'), bytes.subarray(0, ring)),
-      out: new Ring(words, this.at(slot, 'outWritten'), this.at(slot, 'outRead'), bytes.subarray(ring)),
+      in: new Ring(words, this.at(slot, word.inWritten), this.at(slot, word.inRead), bytes.subarray(0, ring)),
+      out: new Ring(words, this.at(slot, word.outWritten), this.at(slot, word.outRead), bytes.subarray(ring)),
     };
   }
 }

@@ -17,7 +17,8 @@ import { forOneThreadOnly } from './addon.ts';
 import type { FromThread, Seat, ThreadData, ToThread } from './messages.ts';
 import { Output } from './output.ts';
 import { SlotSink, SlotSource, environFor } from './passage.ts';
-import { inFlag, outFlag, Slots, state } from './slots.ts';
+import { Slots } from './slots.ts';
+import { inFlag, outFlag, state, word } from './words.ts';
 import { wakeForMore } from './wakes.ts';
 import { Wear } from './wear.ts';
 
@@ -149,11 +150,11 @@ function serve(bench: Bench, slot: number): boolean {
 
 function run(bench: Bench, slot: number): boolean {
   const { slots, app, index, output } = bench;
-  const timed = (slots.get(slot, 'inFlags') & inFlag.traced) !== 0;
-  slots.set(slot, 'thread', index);
+  const timed = (slots.get(slot, word.inFlags) & inFlag.traced) !== 0;
+  slots.set(slot, word.thread, index);
   if (timed) slots.times[slots.time(slot)] = performance.timeOrigin + performance.now();
   const input = new Input(new SlotSource(slots, slot, () => mark(slots, slot)));
-  const generation = slots.get(slot, 'generation');
+  const generation = slots.get(slot, word.generation);
   let request: unknown;
   const errors = new Errors((text) => sayLine(slots, { kind: 'line', request, text }));
   try {
@@ -163,7 +164,7 @@ function run(bench: Bench, slot: number): boolean {
     const call = respond(app, environ, new SlotSink(slots, slot, say, () => mark(slots, slot)));
     while (call && !call.next().done);
   } catch (error) {
-    slots.add(slot, 'outFlags', outFlag.failed);
+    slots.add(slot, word.outFlags, outFlag.failed);
     say({ kind: 'failed', slot, generation, error: carry(error) });
   } finally {
     input.expire();
@@ -181,7 +182,7 @@ function complete(
   slot: number,
   { input, errors }: { input: Input; errors: Errors },
 ): Environ {
-  const generation = slots.get(slot, 'generation');
+  const generation = slots.get(slot, word.generation);
   // The thread adds what only it knows, so that the data becomes a whole environ.
   const environ = environFor(slots, slot, say, environOptions) as Environ;
   environ['wsgi.multithread'] = slots.handle.threads > 1;
@@ -189,7 +190,7 @@ function complete(
   environ['wsgi.errors'] = errors;
   environ['dualgate.lane'] = lane;
   environ['dualgate.client_disconnected'] = () =>
-    slots.get(slot, 'generation') !== generation || (slots.get(slot, 'inFlags') & inFlag.gone) !== 0;
+    slots.get(slot, word.generation) !== generation || (slots.get(slot, word.inFlags) & inFlag.gone) !== 0;
   return environ;
 }
 

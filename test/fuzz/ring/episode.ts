@@ -4,7 +4,8 @@ import type { Worker } from 'node:worker_threads';
 
 import { parseRef } from '../../../src/core/load.ts';
 import { Pool } from '../../../src/sync/threads/pool.ts';
-import { Slots, state } from '../../../src/sync/threads/slots.ts';
+import { Slots } from '../../../src/sync/threads/slots.ts';
+import { state, word } from '../../../src/sync/threads/words.ts';
 import { Seeded } from '../seeded.ts';
 import type { Assignment } from './app.ts';
 import { callOf, type Scene } from './caller.ts';
@@ -108,14 +109,14 @@ function watchMemory(queue: number, ring: number): Memory {
   };
   Slots.prototype.renew = function (this: Slots, slot: number): void {
     renew.call(this, slot);
-    for (const name of ['inWritten', 'inRead', 'outWritten', 'outRead'] as const) this.set(slot, name, ring);
+    for (const at of [word.inWritten, word.inRead, word.outWritten, word.outRead]) this.set(slot, at, ring);
   };
   return {
     async unfree(ms) {
       const until = performance.now() + ms;
       for (;;) {
         const held = seen.flatMap((slots) =>
-          Array.from({ length: slots.handle.slots }, (_, slot) => slots.get(slot, 'state')).filter(
+          Array.from({ length: slots.handle.slots }, (_, slot) => slots.get(slot, word.state)).filter(
             (now) => now !== state.free,
           ),
         );

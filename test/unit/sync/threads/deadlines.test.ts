@@ -2,17 +2,18 @@
 import { describe, expect, test } from 'vitest';
 
 import { overdue, Watch } from '../../../../src/sync/threads/deadlines.ts';
-import { inFlag, outFlag, Slots, state } from '../../../../src/sync/threads/slots.ts';
+import { Slots } from '../../../../src/sync/threads/slots.ts';
+import { inFlag, outFlag, state, word } from '../../../../src/sync/threads/words.ts';
 import { TestCall } from '../carrier.ts';
 import { staged, until } from './staged.ts';
 
 describe('the watch', () => {
   const running = (slots: Slots, slot: number, thread: number): void => {
     slots.renew(slot);
-    slots.set(slot, 'inFlags', 0);
-    slots.set(slot, 'state', state.running + thread);
+    slots.set(slot, word.inFlags, 0);
+    slots.set(slot, word.state, state.running + thread);
   };
-  const late = (slots: Slots, slot: number): boolean => (slots.get(slot, 'inFlags') & inFlag.late) !== 0;
+  const late = (slots: Slots, slot: number): boolean => (slots.get(slot, word.inFlags) & inFlag.late) !== 0;
   const made = (timeout: number, requestTimeout = 0): { slots: Slots; watch: Watch } => {
     const slots = Slots.make(2, 3, 1024);
     return { slots, watch: new Watch(slots, { timeout, requestTimeout }) };
@@ -44,11 +45,11 @@ describe('the watch', () => {
     const { slots, watch } = made(1000);
     running(slots, 1, 0);
     expect(play(watch, slots, 0, 900)).toEqual([]);
-    slots.set(1, 'outRead', 1);
+    slots.set(1, word.outRead, 1);
     expect(play(watch, slots, 1000, 1900)).toEqual([]);
-    slots.set(1, 'inRead', 1);
+    slots.set(1, word.inRead, 1);
     expect(play(watch, slots, 2000, 3000)).toEqual(['3000: late']);
-    slots.add(1, 'outFlags', outFlag.flush);
+    slots.add(1, word.outFlags, outFlag.flush);
     expect(play(watch, slots, 3100, 4000)).toEqual(['3100: not late']);
   });
 
@@ -56,11 +57,11 @@ describe('the watch', () => {
     const { slots, watch } = made(0, 1000);
     running(slots, 1, 0);
     expect(play(watch, slots, 0, 900)).toEqual([]);
-    slots.set(1, 'outRead', 1);
+    slots.set(1, word.outRead, 1);
     expect(play(watch, slots, 1000, 1000)).toEqual(['1000: late']);
-    slots.set(1, 'outRead', 2);
+    slots.set(1, word.outRead, 2);
     expect(play(watch, slots, 1100, 1300)).toEqual(['1300: slot 1 of thread 0']);
-    expect(overdue(slots.get(1, 'limit')).message).toMatch(/longer than 1 s$/);
+    expect(overdue(slots.get(1, word.limit)).message).toMatch(/longer than 1 s$/);
   });
 
   test('another call in the same slot has a clock of its own', () => {
@@ -75,7 +76,7 @@ describe('the watch', () => {
     const { slots, watch } = made(1000);
     slots.renew(1);
     for (const at of [state.ready, state.done, state.zombie, state.free]) {
-      slots.set(1, 'state', at);
+      slots.set(1, word.state, at);
       expect(play(watch, slots, 0, 3000)).toEqual([]);
     }
   });

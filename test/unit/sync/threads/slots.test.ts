@@ -1,7 +1,8 @@
 // The slots' queue, sleepers and dirty bits, seen from one thread; the pool's tests see them from many.
 import { describe, expect, test } from 'vitest';
 
-import { Slots, state } from '../../../../src/sync/threads/slots.ts';
+import { Slots } from '../../../../src/sync/threads/slots.ts';
+import { state, word } from '../../../../src/sync/threads/words.ts';
 
 const made = (threads = 4, slots = 40): Slots => Slots.make(threads, slots, 16 * 1024);
 
@@ -38,7 +39,7 @@ describe('the queue', () => {
   test('finds the ready slots that a dead thread took with it, and only those', () => {
     const slots = made();
     for (const slot of [3, 5, 8]) {
-      slots.set(slot, 'state', state.ready);
+      slots.set(slot, word.state, state.ready);
       slots.push(slot);
     }
     expect(slots.claim()).toBe(3); // and dies here
@@ -48,10 +49,10 @@ describe('the queue', () => {
 
   test('a slot is turned from ready once', () => {
     const slots = made();
-    slots.set(1, 'state', state.ready);
+    slots.set(1, word.state, state.ready);
     expect(slots.turn(1, state.ready, state.running + 3)).toBe(true);
     expect(slots.turn(1, state.ready, state.cancelled)).toBe(false);
-    expect(slots.get(1, 'state')).toBe(state.running + 3);
+    expect(slots.get(1, word.state)).toBe(state.running + 3);
   });
 });
 
