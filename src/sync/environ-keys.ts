@@ -91,6 +91,16 @@ export const environKeys: Readonly<Record<string, GivenKey>> = {
   },
   'wsgi.multiprocess': { when: always, from: 'WSGI', meaning: 'Other processes may be' },
   'wsgi.run_once': { when: always, from: 'WSGI', meaning: 'This process serves no other request' },
+  'wsgi.file_wrapper': {
+    when: always,
+    from: 'WSGI',
+    meaning: 'A function: what has read(size), or a descriptor, as a body',
+  },
+  'wsgi.early_hints': {
+    when: 'HTTP/1.1, on a dualgate server',
+    from: 'gunicorn',
+    meaning: 'A function: sends 103 with these headers',
+  },
   'wsgi.input_terminated': { when: always, from: 'gunicorn', meaning: 'To read the body to its end is safe' },
   'dualgate.request_id': {
     when: always,
