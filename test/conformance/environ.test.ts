@@ -19,7 +19,7 @@ const everywhere = Object.keys(environKeys).filter((key) => environKeys[key]?.wh
 area('environ', () => {
   conformance(
     'http',
-    'extras',
+    'given',
     '[W-18] the deployer adds variables of his own',
     async (context) => {
       const { expect, start, path } = context;
@@ -34,7 +34,7 @@ area('environ', () => {
 
   conformance(
     'http',
-    'extras',
+    'given',
     "[W-18] … and cannot shadow the server's",
     async ({ expect, start }) => {
       await expect(start({ environ: { PATH_INFO: '/elsewhere' } })).rejects.toMatchObject({ code: 'USAGE' });
@@ -44,7 +44,7 @@ area('environ', () => {
 
   conformance(
     'http',
-    'extras',
+    'given',
     '[W-19] each key that is given is documented, and each documented one is given',
     async (context) => {
       const { expect } = context;
@@ -66,7 +66,7 @@ area('environ', () => {
     },
   );
 
-  conformance('http', 'extras', '[W-21] each variable is a string of octets', async (context) => {
+  conformance('http', 'given', '[W-21] each variable is a string of octets', async (context) => {
     const types = await typesOf(context, 'x-latin: caf\u00e9');
     const variables = Object.keys(types).filter((key) => !key.includes('.'));
     context.expect(variables.filter((key) => types[key] !== 'octets')).toEqual([]);
@@ -92,7 +92,7 @@ area('environ', () => {
 
   conformance(
     'http',
-    'extras',
+    'given',
     '[W-22] no extension answers for the app: the functions are those that PEP 3333 knows, and one that only tells',
     async (context) => {
       const types = await typesOf(context);
@@ -106,7 +106,7 @@ area('environ', () => {
 
   conformance(
     'http',
-    'extras',
+    'given',
     '[W-74] of the iterable nothing is touched but its iterator and close',
     async (context) => {
       const { expect, url, path, report } = context;
@@ -120,7 +120,7 @@ area('environ', () => {
 
   conformance(
     'http',
-    'extras',
+    'given',
     '[W-99] with one thread, calls come one at a time, and wsgi.multithread says so',
     async (context) => {
       const { expect, start, path, report } = context;
@@ -141,7 +141,7 @@ area('environ', () => {
 
   conformance(
     'concurrency',
-    'extras',
+    'given',
     '[W-120] an app that asks hears that its client has gone',
     async (context) => {
       const { expect, raw, path, report } = context;
@@ -156,7 +156,7 @@ area('environ', () => {
 
   conformance(
     'http',
-    'extras',
+    'given',
     '[W-121] each request has an id of its own, and the log has it',
     async (context) => {
       const { expect, url, path, log } = context;

@@ -5,7 +5,7 @@ import * as closer from './closer.ts';
 import * as counter from './counter.ts';
 import * as echo from './echo.ts';
 import * as errors from './errors.ts';
-import * as extras from './extras.ts';
+import * as given from './given.ts';
 import * as infinite from './infinite.ts';
 import * as length from './length.ts';
 import * as life from './life.ts';
@@ -29,7 +29,7 @@ export type AppName =
   | 'counter'
   | 'echo'
   | 'errors'
-  | 'extras'
+  | 'given'
   | 'infinite'
   | 'length'
   | 'life'
@@ -47,7 +47,7 @@ const apps: Readonly<Record<AppName, Twins>> = {
   counter,
   echo,
   errors,
-  extras,
+  given,
   infinite,
   length,
   life,
