@@ -205,7 +205,7 @@ const rows: ReadonlyArray<readonly [id: string, file: string, find: string, put:
   ],
   ['W-12', 'src/sync/environ.ts', "key === 'HTTP_COOKIE' ? '; ' : ','", "key === 'HTTP_COOKIE' ? ', ' : ','"],
   ['W-14', 'src/sync/environ.ts', 'Object.freeze([1, 0] as const)', 'Object.freeze([1, 1] as never)'],
-  ['W-23', 'src/sync/environ.ts', "    if (!underscores && name.includes('_')) continue;", ''],
+  ['W-23', 'src/sync/environ.ts', "name.includes('_')", "name.includes('__')"],
   ['W-38', 'src/sync/environ.ts', "'wsgi.input_terminated': true", "'wsgi.input_terminated': false as true"],
   ['W-122', 'src/sync/environ.ts', 'RAW_URI: head.target', 'RAW_URI: head.path'],
   ['W-17', 'src/sync/environ.ts', '  if (secure && exchange.tls) addTls(environ, exchange.tls);', ''],
@@ -241,9 +241,9 @@ const rows: ReadonlyArray<readonly [id: string, file: string, find: string, put:
   ['W-100', 'src/sync/request-uri.ts', ".padStart(2, '0')", ''],
   [
     'W-22',
-    'src/sync/inline.ts',
-    "      environ['dualgate.lane'] = this.#lane;",
-    "      environ['dualgate.lane'] = this.#lane;\n      environ['dualgate.answer'] = () => call.end();",
+    'src/sync/environ.ts',
+    "    'dualgate.request_id': exchange.id,",
+    "    'dualgate.request_id': exchange.id,\n    'dualgate.answer': () => exchange.head,",
   ],
   [
     'W-121',
@@ -342,7 +342,7 @@ const rows: ReadonlyArray<readonly [id: string, file: string, find: string, put:
   [
     'V-43',
     'src/sync/lint-body.ts',
-    "    if (this.#closed) this.#call.verdict.fault('V-43', 'close() was called a second time');",
+    "    if (this.#closed) return this.#call.verdict.fault('V-43', 'close() was called a second time');",
     '',
   ],
   ['V-45', 'src/sync/lint-response.ts', "early ? clause : 'V-20'", "'V-20'"],

@@ -51,7 +51,7 @@ export class LintBody implements ResponseBody {
   }
 
   close(): void {
-    if (this.#closed) this.#call.verdict.fault('V-43', 'close() was called a second time');
+    if (this.#closed) return this.#call.verdict.fault('V-43', 'close() was called a second time');
     this.#closed = true;
     forgotten.unregister(this);
     this.#call.run(() => this.#body.close?.());

@@ -542,6 +542,22 @@ describe('the iterable', () => {
     expect(() => given.close?.()).toThrow(/\[V-43\]/);
   });
 
+  test('[V-43] where it is only reported, the app does not hear of the second time', () => {
+    const found: string[] = [];
+    let closed = 0;
+    const close = (): void => {
+      closed += 1;
+    };
+    const app: SyncApp = (_environ, startResponse) => {
+      startResponse('200 OK', [type]);
+      return { [Symbol.iterator]: () => [b('x')].values(), close };
+    };
+    const given = lint(app, { report: ({ clause }) => found.push(clause) })(environ(), () => () => {});
+    given.close?.();
+    given.close?.();
+    expect([closed, found]).toEqual([1, ['V-43']]);
+  });
+
   test('[V-44] is iterated once', () => {
     const given = body();
     expect([...given].map(String)).toEqual(['fine']);
@@ -618,6 +634,10 @@ describe('middleware', () => {
     const same: Layer = (app) => (environ, startResponse) => app(environ, startResponse);
     const layered = lint(same(lint(upper(lint(same(lint(inside)))))));
     expect(playLint(layered)).toMatchObject({ error: undefined, warnings: [], body: 'ABC' });
+  });
+
+  test('[W-96] lint around lint is such a layer', () => {
+    expect(playLint(lint(lint(inside)))).toMatchObject({ error: undefined, warnings: [], body: 'abc' });
   });
 
   test('[W-95] a layer that takes several pieces and gives one', () => {
