@@ -230,7 +230,7 @@ const rows: ReadonlyArray<readonly [id: string, file: string, find: string, put:
   ],
   ['W-18', 'src/sync/deployment.ts', '  Object.assign(environ, pairs);', ''],
   ['W-17', 'src/sync/tls-environ.ts', 'if (clientFault !== null)', "if (clientFault === '')"],
-  ['W-17', 'src/sync/tls-environ.ts', ".split('\\n').reverse().join(',')", ".split('\\n').join(',')"],
+  ['W-17', 'src/sync/tls-environ.ts', ".reverse().join(',')", ".join(',')"],
   ['W-19', 'src/sync/environ-keys.ts', "  'dualgate.lane':", "  'dualgate.room':"],
   [
     'W-100',

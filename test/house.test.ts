@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { expect, test } from 'vitest';
 
+import { mutations } from '../scripts/mutations.ts';
 import { clauses as asyncClauses } from '../src/async/interface.ts';
 import { clauses as syncClauses } from '../src/sync/interface.ts';
 
@@ -160,6 +161,12 @@ test('every clause of sync lint has its check in the source of lint()', () => {
     .join('\n');
   const ids = Object.keys(syncClauses).filter((id) => id.startsWith('V-'));
   expect(ids.filter((id) => !lint.includes(`'${id}'`))).toEqual([]);
+});
+
+test('every mutant of scripts/mutations.ts stands once in its file, and breaks a clause that there is', () => {
+  const stale = mutations.filter(({ file, find }) => textOf(file).split(find).length !== 2);
+  expect(stale.map(({ id, file, find }) => `${id} ${file}: ${find}`)).toEqual([]);
+  expect(mutations.filter(({ id }) => !(id in syncClauses))).toEqual([]);
 });
 
 test('nothing names a machine: no absolute home path and no registry host', () => {

@@ -45,7 +45,7 @@ function clientOf(pem: string): Variables {
   };
 }
 
-/** `CN=me,O=Org,C=US`: the last part of the name first (RFC 2253 §2.1). Node gives a line a part, its value escaped. */
+/** `CN=me,O=Org,C=US`: the last part of the name first (RFC 2253 §2). Node gives a line a part, its value escaped. */
 function inOneLine(name: string): ByteString {
-  return utf8ToByteString(name.split('\n').reverse().join(','));
+  return utf8ToByteString(name.replaceAll(' + ', '+').split('\n').reverse().join(','));
 }

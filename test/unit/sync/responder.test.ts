@@ -288,6 +288,15 @@ describe('the body', () => {
     expect(play(answer(body)).error).toMatchObject({ clause: 'W-72' }),
   );
 
+  test('[W-72] bytes without an array are refused, also where there are none', () => {
+    for (const bytes of [b('x'), new Uint8Array(0)]) {
+      expect(play(answer(bytes)).error).toMatchObject({
+        clause: 'W-72',
+        message: expect.stringMatching(/^The app returned bytes: return them in an array/),
+      });
+    }
+  });
+
   test('[W-72] a promise is refused by name, and what it rejects with harms nobody', () => {
     const { error } = play(answer(Promise.reject(new Error('unheard'))));
     expect((error as Error).message).toMatch(/^The app returned a promise: it looks like an async app/);

@@ -50,14 +50,34 @@ describe.skipIf(!opensslThere)('certificates', () => {
     expect(Object.keys(environ).filter((key) => /_DN|_CERT|_SERIAL/.test(key))).toEqual([]);
   });
 
-  test('[W-17] a subject of several parts: the last one first, its commas escaped', () => {
-    const [cert, key] = [`${issuer.folder}/dn.pem`, `${issuer.folder}/dn.key`];
-    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-    const subject = '/C=DE/O=Shop, and more/CN=bob\u00e9';
-    openssl('req', '-x509', ...curve, '-utf8', '-keyout', key, '-out', cert, '-days', '2', '-subj', subject);
-    const { SSL_CLIENT_S_DN } = added({ clientChain: [readFileSync(cert, 'utf8')] });
-    expect(SSL_CLIENT_S_DN).toBe('CN=bob\u00c3\u00a9,O=Shop\\, and more,C=DE');
-  });
+  test.each([
+    ['/C=DE/O=Shop, and more/CN=bob\u00e9', 'CN=bob\u00c3\u00a9,O=Shop\\, and more,C=DE', 'bob\u00c3\u00a9'],
+    ['/CN=eve\nCN=alice', 'CN=eve\\0ACN=alice', 'eve\\0ACN=alice'],
+    ['/CN=eve, O=Shop', 'CN=eve\\, O=Shop', 'eve\\, O=Shop'],
+    ['/CN=eve/CN=alice', 'CN=alice,CN=eve', undefined],
+  ])(
+    '[W-17] the subject %j: the last part first, and nothing is taken for what it is not',
+    (subject, dn, name) => {
+      const [cert, key] = [`${issuer.folder}/dn.pem`, `${issuer.folder}/dn.key`];
+      const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+      openssl(
+        'req',
+        '-x509',
+        ...curve,
+        '-utf8',
+        '-keyout',
+        key,
+        '-out',
+        cert,
+        '-days',
+        '2',
+        '-subj',
+        subject,
+      );
+      const { SSL_CLIENT_S_DN, SSL_CLIENT_S_DN_CN } = added({ clientChain: [readFileSync(cert, 'utf8')] });
+      expect([SSL_CLIENT_S_DN, SSL_CLIENT_S_DN_CN]).toEqual([dn, name]);
+    },
+  );
 
   test.each<[string, number]>([
     ['inline', 0],
