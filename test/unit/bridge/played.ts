@@ -2,7 +2,7 @@
 import { Errors } from '../../../src/sync/error-stream.ts';
 import { Input } from '../../../src/sync/input.ts';
 import type { Environ, ResponseHeaders, StatusLine, SyncApp } from '../../../src/sync/interface.ts';
-import { respond } from '../../../src/sync/responder.ts';
+import { respond, type Sink } from '../../../src/sync/responder.ts';
 
 export interface Request {
   readonly method?: string;
@@ -61,7 +61,7 @@ export function play(
   { leaveAfter = Infinity }: { leaveAfter?: number } = {},
 ): Played {
   const played: Played = { status: undefined, headers: [], chunks: [], ended: false, error: undefined };
-  const call = respond(app, environ(request), {
+  const sink: Sink = {
     start(status, headers) {
       played.status = status;
       played.headers = headers;
@@ -73,9 +73,9 @@ export function play(
       played.ended = true;
     },
     check() {},
-  });
+  };
   try {
-    for (const _ of call ?? []) if (played.chunks.length >= leaveAfter) break;
+    for (const _ of respond(app, environ(request), sink) ?? []) if (played.chunks.length >= leaveAfter) break;
   } catch (error) {
     played.error = error as Played['error'] & Error; // the responder throws errors
   }
