@@ -273,6 +273,23 @@ area('bodies', () => {
   });
 
   conformance(
+    'request-streaming',
+    'reader',
+    '[W-39] … also to an app that has read some of it, and waits for more',
+    async ({ raw, path, report, expect }) => {
+      const client = await raw();
+      client.request(`POST ${path('small', { size: 977 })} HTTP/1.1`, host, 'transfer-encoding: chunked');
+      client.send(`${(150_000).toString(16)}\r\n`);
+      client.send(new Uint8Array(150_000));
+      await report.first('piece');
+      client.send('\r\nzz\r\nabc\r\n');
+      const note = await report.until((notes) => notes.find(({ what }) => what !== 'piece'), 'end');
+      expect(note.what).toBe('threw');
+      expect((await client.answer()).status).toBe(400);
+    },
+  );
+
+  conformance(
     'http',
     'reflect',
     '[W-40][-] what is left unread does not reach the next request',
