@@ -8,6 +8,8 @@ export interface Rules {
   readonly numbers?: readonly string[];
   /** Options whose value must be in one of these names. */
   readonly partOf?: Readonly<Record<string, readonly string[]>>;
+  /** Options whose value must be one of these. */
+  readonly oneOf?: Readonly<Record<string, readonly string[]>>;
 }
 
 type Options = NonNullable<ParseArgsConfig['options']>;
@@ -28,7 +30,7 @@ export function readArgs<const O extends Options>(options: O, rules: Rules): Val
   }
 }
 
-function check(values: Record<string, unknown>, { numbers = [], partOf = {} }: Rules): void {
+function check(values: Record<string, unknown>, { numbers = [], partOf = {}, oneOf = {} }: Rules): void {
   for (const name of numbers) {
     const value = values[name];
     if (value !== undefined && !(Number(value) > 0 && Number.isFinite(Number(value))))
@@ -36,8 +38,16 @@ function check(values: Record<string, unknown>, { numbers = [], partOf = {} }: R
   }
   for (const [name, names] of Object.entries(partOf)) {
     for (const part of [values[name] ?? []].flat()) {
-      if (names.some((one) => one.includes(String(part)))) continue;
-      throw new Error(`Nothing is called "${String(part)}" for --${name}: there are ${names.join('; ')}`);
+      if (!names.some((one) => one.includes(String(part)))) throw unknown(name, part, names);
     }
   }
+  for (const [name, names] of Object.entries(oneOf)) {
+    for (const one of [values[name] ?? []].flat()) {
+      if (!names.includes(String(one))) throw unknown(name, one, names);
+    }
+  }
+}
+
+function unknown(name: string, given: unknown, names: readonly string[]): Error {
+  return new Error(`Nothing is called "${String(given)}" for --${name}: there are ${names.join('; ')}`);
 }

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 
+import { readArgs } from './args.ts';
 import { measuredCode } from './built.ts';
 import { disperse, gather } from './crowd.ts';
 import { median } from './figures.ts';
@@ -15,15 +15,20 @@ import { type NodeBinary, nodeBinary } from './nodes.ts';
 import { floor, ours, type Server, servers } from './servers.ts';
 import { standAside, start, stop, type Subject, Unknown } from './slice.ts';
 
-const { values } = parseArgs({
-  options: {
+const values = readArgs(
+  {
     connections: { type: 'string', default: '10000' },
     runs: { type: 'string', default: '3' },
     nodes: { type: 'string' },
     only: { type: 'string', multiple: true, default: [] },
     objects: { type: 'boolean', default: false },
   },
-});
+  {
+    usage: 'npm run bench:idle -- [--connections 10000] [--runs 3] [--nodes 20,24] [--only NAME] [--objects]',
+    numbers: ['connections', 'runs'],
+    partOf: { only: Object.keys(servers) },
+  },
+);
 const connections = Number(values.connections);
 /** How long connections are idle before they are measured, in ms. */
 const rest = 1500;

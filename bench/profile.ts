@@ -4,8 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 
+import { readArgs } from './args.ts';
 import { measuredCode } from './built.ts';
 import { loads } from './loads.ts';
 import { nodeBinary } from './nodes.ts';
@@ -13,15 +13,20 @@ import { servers } from './servers.ts';
 import { measure, start } from './slice.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const { values } = parseArgs({
-  options: {
+const values = readArgs(
+  {
     server: { type: 'string', default: 'dualgate async' },
     load: { type: 'string', multiple: true, default: ['hello', 'hello, 12 headers', 'stream 64 x 1 KiB'] },
     seconds: { type: 'string', default: '4' },
     top: { type: 'string', default: '30' },
     node: { type: 'string' },
   },
-});
+  {
+    usage: 'npm run bench:profile -- [--server NAME] [--load NAME] [--seconds 4] [--top 30] [--node 24]',
+    numbers: ['seconds', 'top'],
+    oneOf: { server: Object.keys(servers), load: Object.keys(loads) },
+  },
+);
 
 interface Profile {
   readonly nodes: readonly {

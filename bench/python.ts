@@ -1,5 +1,6 @@
 // The sync servers of Python that are on this machine, with the same app, as their makers recommend to run them.
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 
 import type { Server } from './servers.ts';
 
@@ -45,14 +46,15 @@ function rowsWith(threads: number): [string, Server][] {
       rows.push(['gunicorn sync', { ...common, python, lacks: ['keep-alive'] }]);
     }
   }
-  const waitress = which('waitress-serve');
+  const waitress = interpreterOf('waitress-serve');
   if (waitress) {
-    const python = (port: number): string[] => [
-      waitress,
-      `--listen=127.0.0.1:${port}`,
-      `--threads=${threads}`,
-      app,
-    ];
+    // not its command: that logs each request that waits for a thread, and cannot be told not to
+    const code = [
+      'import logging, sys, waitress, wsgi',
+      "logging.getLogger('waitress').setLevel(logging.ERROR)",
+      `waitress.serve(wsgi.app, listen=sys.argv[1], threads=${threads}, _quiet=True)`,
+    ].join('; ');
+    const python = (port: number): string[] => [waitress, '-c', code, `127.0.0.1:${port}`];
     // it closes after a body whose length its app has not declared
     rows.push([`waitress, ${threads} threads`, { ...common, python, lacks: ['keep-alive'] }]);
   }
@@ -74,6 +76,12 @@ function rowsWith(threads: number): [string, Server][] {
     rows.push([`uwsgi, ${threads} threads`, { ...common, python, lacks: ['date', 'keep-alive'] }]);
   }
   return rows;
+}
+
+/** The Python that a command of Python's runs on: the one that has its packages. */
+function interpreterOf(program: string): string | null {
+  const path = which(program);
+  return path && (/^#!\s*(\S+python\S*)\s/.exec(readFileSync(path, 'utf8'))?.[1] ?? null);
 }
 
 function which(program: string): string | null {

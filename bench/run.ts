@@ -31,7 +31,8 @@ const values = readArgs(
     usage:
       'npm run bench -- [--wing sync|async] [--only NAME] [--load NAME] [--nodes 20,24,26] [--rounds 12] [--slice 0.3] [--check] [--json FILE] [--markdown] [--readme] [--flag=--FLAG]',
     numbers: ['rounds', 'slice'],
-    partOf: { only: Object.keys(servers), load: Object.keys(loads), wing: ['sync', 'async'] },
+    partOf: { only: Object.keys(servers), load: Object.keys(loads) },
+    oneOf: { wing: ['sync', 'async'] },
   },
 );
 const rounds = Number(values.rounds);

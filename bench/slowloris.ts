@@ -3,8 +3,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 
+import { readArgs } from './args.ts';
 import { measuredCode } from './built.ts';
 import { quantile } from './figures.ts';
 import { nodeBinary } from './nodes.ts';
@@ -14,14 +14,19 @@ import type { Begun, Order, Shape } from './slowloris/messages.ts';
 import { roomForAnswers, socketsOf } from './slowloris/sockets.ts';
 
 const shapes: readonly Shape[] = ['silent', 'head trickle', 'body trickle', 'slow reader'];
-const { values } = parseArgs({
-  options: {
+const values = readArgs(
+  {
     attackers: { type: 'string', default: '500' },
     timeout: { type: 'string', default: '2000' },
     shape: { type: 'string', multiple: true, default: [] },
     node: { type: 'string' },
   },
-});
+  {
+    usage: 'npm run bench:slowloris -- [--attackers 500] [--timeout 2000] [--shape NAME] [--node 24]',
+    numbers: ['attackers', 'timeout'],
+    oneOf: { shape: shapes },
+  },
+);
 const attackers = Number(values.attackers);
 /** Every limit of the servers, in ms. */
 const timeout = Number(values.timeout);

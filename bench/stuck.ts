@@ -27,7 +27,7 @@ const values = readArgs(
     usage:
       'npm run bench:stuck -- [--shape loop|wait|regex] [--runs 5] [--timeout 2000] [--connections 16] [--node 24]',
     numbers: ['runs', 'timeout', 'connections'],
-    partOf: { shape: Object.keys(shapes) },
+    oneOf: { shape: Object.keys(shapes) },
   },
 );
 const threads = 4;

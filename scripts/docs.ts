@@ -37,6 +37,12 @@ const pages: Readonly<Record<string, string>> = {
   ),
 };
 
+const unknown = process.argv.slice(2).filter((one) => one !== '--check');
+if (unknown.length > 0) {
+  console.error(`Cannot read ${unknown.join(' ')}: npm run docs [-- --check]`);
+  process.exit(2);
+}
+
 const differing = Object.entries(pages).filter(([name, text]) => textOf(name) !== text);
 if (process.argv.includes('--check')) {
   for (const [name] of differing) console.error(`docs/reference/${name} differs: run npm run docs`);
