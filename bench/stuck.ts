@@ -38,8 +38,10 @@ const connections = Number(values.connections);
 const target = 100;
 /** A request that nobody has ended after so long beyond the deadline is lost, in ms. */
 const patience = 10_000;
-/** How long each thread is held while one is replaced, in ms: a replacement that takes longer is not told from it. */
-const hold = 3000;
+/** How long each thread is held while one is replaced, in ms: below the deadline; a replacement that takes longer is not told from it. */
+const hold = Math.round(0.75 * timeout);
+/** How long before the deadline that begins, in ms. */
+const ahead = 100;
 
 interface Answer {
   /** 0 where the connection broke. */
@@ -93,12 +95,18 @@ for (const shape of Object.keys(shapes) as Shape[]) {
   fell ||= faults.length > 0;
 }
 say(
-  `\np99, most: the other clients', in ms, while one thread is stuck and until it is replaced; the target is ${target} ms.\ntold, replaced after: ms from the deadline to the stuck client's answer, and until a fourth thread serves again; medians.`,
+  `\np99, most: the other clients', in ms, while one thread is stuck and until it is replaced; the target is ${target} ms.\ntold, replaced after: ms from the deadline to the stuck client's answer, and until a fourth thread serves again; medians (and the most).`,
 );
 process.exitCode = fell ? 1 : 0;
 
 async function strike(shape: Shape): Promise<Outcome> {
-  const command = ['dualgate.js', 'stuck-app.js#app', `threads=${threads}`, `timeout=${timeout}`];
+  const command = [
+    'dualgate.js',
+    'stuck-app.js#app',
+    `threads=${threads}`,
+    `timeout=${timeout}`,
+    'logLevel=silent',
+  ];
   const subject = await startOrSayWhy(command);
   try {
     await crowdUntil(subject, wait(1000)); // warms up
@@ -127,7 +135,7 @@ async function strike(shape: Shape): Promise<Outcome> {
 async function replacement(subject: Subject, shape: Shape): Promise<{ told: number; replaced: number }> {
   const begun = Date.now();
   const stuck = ask(subject, `/${shape}`, timeout + patience);
-  await wait(Math.max(0, timeout - 300));
+  await wait(Math.max(0, timeout - ahead));
   const held = Array.from({ length: threads }, () => ask(subject, `/hold?${hold}`, timeout + patience));
   const entered = (await Promise.all(held)).map(({ text }) => Number(text));
   const deadline = begun + timeout;
@@ -189,7 +197,7 @@ function faultsOf({ crowd, stuck, replaced }: Outcome): string[] {
     ...lost,
     ...(quantile(crowd.waits, 0.99) < target ? [] : [`the others' p99 is not below ${target} ms`]),
     ...(stuck.status === 504 ? [] : [`the stuck client's answer was ${stuck.status || 'none'}, not 504`]),
-    ...(replaced.some((ms) => ms > hold - 400)
+    ...(!replaced.every((ms) => ms < hold - ahead - 50)
       ? ['a thread was not replaced before the others were free']
       : []),
   ];
@@ -206,7 +214,7 @@ function lineOf(shape: Shape, { quiet, crowd, stuck, told, replaced }: Outcome):
     String(lost),
     String(stuck.status || 'none'),
     median(told).toFixed(0),
-    median(replaced).toFixed(0),
+    `${median(replaced).toFixed(0)} (${Math.max(...replaced).toFixed(0)})`,
   );
 }
 
