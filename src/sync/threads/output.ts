@@ -15,7 +15,9 @@ export class Output {
   /** For writeAtOnce(). */
   readonly outlet: Outlet;
   readonly #write: Outlet;
-  #prefix: Buffer | null = null;
+  #inCall = false;
+  /** Of the call: its bytes are made when it prints, for most never do. */
+  #request: unknown;
   /** By file descriptor: the beginning of a line. */
   readonly #rests = new Map<number, Buffer>();
 
@@ -26,12 +28,13 @@ export class Output {
 
   /** A call begins: what is printed from now on is its. */
   enter(request: unknown): void {
-    this.#prefix = typeof request === 'string' ? Buffer.from(`[${request}] `) : empty;
+    this.#inCall = true;
+    this.#request = request;
   }
 
   leave(): void {
     if (this.#rests.size > 0) this.#flush();
-    this.#prefix = null;
+    this.#inCall = false;
   }
 
   #flush(): void {
@@ -40,7 +43,7 @@ export class Output {
   }
 
   #take(fd: number, data: string | Uint8Array): void {
-    if (this.#prefix === null) {
+    if (!this.#inCall) {
       this.#write(fd, data);
       return;
     }
@@ -59,10 +62,9 @@ export class Output {
   }
 
   #line(fd: number, line: Buffer): void {
-    const plain = line[0] === brace || line.length === 1 || this.#prefix === null;
-    this.#write(fd, plain ? line : Buffer.concat([this.#prefix ?? empty, line]));
+    const plain = line[0] === brace || line.length === 1 || typeof this.#request !== 'string';
+    this.#write(fd, plain ? line : Buffer.concat([Buffer.from(`[${this.#request}] `), line]));
   }
 }
 
-const empty = Buffer.alloc(0);
 const end = Buffer.of(newline);

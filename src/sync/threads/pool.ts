@@ -349,7 +349,7 @@ export class Pool implements Executor {
     this.#slots.shut();
     const stuck = await this.#crew.close();
     if (stuck === 0) return;
-    const why = `The pool is closed, and ${stuck} of its threads are in native calls that nothing can end`;
+    const why = `The pool is closed, and some of its threads (${stuck}) are in native calls that nothing can end`;
     this.#onUnfit(new GatewayError('THREAD', why), true);
   }
 }

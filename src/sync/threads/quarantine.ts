@@ -68,7 +68,8 @@ export class Quarantine {
     log.warn(`A ${hand.lane} is in a native call that nothing can end; it is left to that`, { stuck });
     if (stuck <= places || this.#full) return;
     this.#full = true;
-    const why = `${stuck} threads are in native calls that nothing can end, and ${places} are allowed`;
+    const many = stuck === 1 ? '1 thread is' : `${stuck} threads are`;
+    const why = `${many} in native calls that nothing can end, and ${places} may be`;
     onFull(new GatewayError('THREAD', `${why}: the process should be replaced`));
   }
 }

@@ -3,15 +3,17 @@ import { setImmediate, setTimeout as wait } from 'node:timers/promises';
 
 import { expect, test } from 'vitest';
 
+import { HttpError } from '../../../../src/core/errors.ts';
 import { parseRef } from '../../../../src/core/load.ts';
-import { Pool } from '../../../../src/sync/threads/pool.ts';
+import { Pool, type PoolOptions } from '../../../../src/sync/threads/pool.ts';
 import { TestCall } from '../carrier.ts';
 import { type Random, random } from '../random.ts';
 
 const many = new URL('../apps/many.ts', import.meta.url).href;
 
 /** One call that checks itself; what it says is an error. */
-async function one(pool: Pool, { below }: Random): Promise<string | undefined> {
+async function one(pool: Pool, { below }: Random, sticks: boolean): Promise<string | undefined> {
+  if (sticks && below(40) === 0) return stuck(pool);
   const body = Array.from({ length: below(12) }, () => Buffer.alloc(1 + below(60_000), below(256)));
   const slow = below(4) === 0;
   const late = below(3) === 0;
@@ -44,10 +46,27 @@ async function one(pool: Pool, { below }: Random): Promise<string | undefined> {
     : `${path}: ${call.bytes} bytes of ${whole.length}`;
 }
 
-test('a storm', async () => {
+/** It never ends by itself: its client is told so, whatever else happens. */
+async function stuck(pool: Pool): Promise<string | undefined> {
+  const call = new TestCall({ path: '/sleep', query: '3600000' });
+  await pool.run(call);
+  const status = call.failure instanceof HttpError ? call.failure.status : 0;
+  return status === 504 ? undefined : `A stuck call was answered ${status}: ${call.failure}`;
+}
+
+const ways: Array<[string, Partial<PoolOptions>]> = [
+  ['a storm', {}],
+  [
+    '… with threads that are stuck, worn and replaced',
+    { timeout: 500, maxRequests: 20, maxRequestsJitter: 20, warmThreads: 1 },
+  ],
+  ['… that block', { timeout: 500, maxRequests: 50, threadMode: 'block' }],
+];
+
+test.each(ways)('%s', async (_, options) => {
   const chance = random();
   const ms = Number(process.env['STORM_MS'] ?? 1500);
-  const pool = new Pool(parseRef(many), { threads: 3, spare: 5, backlog: 1000 });
+  const pool = new Pool(parseRef(many), { threads: 3, spare: 5, backlog: 1000, ...options });
   await pool.start();
   const until = performance.now() + ms;
   const faults: string[] = [];
@@ -55,7 +74,7 @@ test('a storm', async () => {
   const client = async (): Promise<void> => {
     while (performance.now() < until) {
       calls += 1;
-      const fault = await one(pool, chance);
+      const fault = await one(pool, chance, options.timeout !== undefined);
       if (fault) faults.push(fault);
       await setImmediate();
     }
