@@ -1,8 +1,13 @@
 // Clients that go away, and answers that end early: the app hears of it, once.
 import { once, RawClient } from '../support/raw-client.ts';
+import type { Note } from '../support/report.ts';
 import { area, conformance } from './matrix.ts';
 
 const host = 'host: gate.test';
+
+function counted(notes: readonly Note[], ...kinds: string[]): number {
+  return notes.filter(({ what }) => kinds.includes(what)).length;
+}
 
 area('disconnect', () => {
   for (const mode of ['done', 'empty', 'throws']) {
@@ -97,6 +102,42 @@ area('disconnect', () => {
       expect((await once(url, ['GET /slow/?ms=0 HTTP/1.1', host])).status).toBe(200);
     },
   );
+
+  for (const where of ['a read', 'the next piece', 'a write']) {
+    conformance(
+      ['request-streaming', 'concurrency'],
+      where === 'a read' ? 'reader' : 'closer',
+      `a client that goes is noticed within a tenth of a second: in ${where}`,
+      async ({ expect, raw, path, report, url }) => {
+        const times: number[] = [];
+        const ends = where === 'a read' ? ['threw', 'disconnect'] : ['close'];
+        for (let round = 1; round <= 5; round++) {
+          const client = await raw();
+          if (where === 'a read') {
+            client.request(`POST ${path('small')} HTTP/1.1`, host, 'content-length: 300000');
+            client.send(new Uint8Array(1000));
+            await report.until((notes) => counted(notes, 'piece') === round || undefined, 'a piece');
+          } else if (where === 'the next piece') {
+            client.request(`GET ${path('ticking')} HTTP/1.1`, host);
+            await client.until('tick');
+            report.open('gone');
+          } else {
+            client.request(`GET ${path('gone')} HTTP/1.1`, host);
+            await client.bytes(1 << 20);
+            client.pause();
+          }
+          // A request later it waits again.
+          await once(url, ['GET /slow/?ms=20 HTTP/1.1', host]);
+          const before = performance.now();
+          client.reset();
+          await report.until((notes) => counted(notes, ...ends) >= round || undefined, 'end');
+          times.push(performance.now() - before);
+        }
+        // The best of five: a machine that is busy elsewhere is not what this is about.
+        expect(Math.min(...times)).toBeLessThan(100);
+      },
+    );
+  }
 
   conformance('http', 'closer', '[A-35] receive gives http.disconnect, again and again', async (context) => {
     const { expect, raw, path, report } = context;
