@@ -139,6 +139,32 @@ area('disconnect', () => {
     );
   }
 
+  conformance(
+    'request-streaming',
+    'reader',
+    '[W-39][A-35] … where full buffers have stopped the reading, at the next read',
+    async ({ expect, raw, path, report, carrier, url }) => {
+      const client = await raw();
+      client.request(
+        `POST ${path('small', { size: 65_536, deaf: 1 })} HTTP/1.1`,
+        host,
+        'content-length: 64000000',
+      );
+      client.send(new Uint8Array(32_000_000));
+      // Requests later nobody takes more of it.
+      for (let unsent = -1; unsent !== client.unsent; ) {
+        unsent = client.unsent;
+        await once(url, ['GET /slow/?ms=50 HTTP/1.1', host]);
+      }
+      expect(client.unsent).toBeGreaterThan(0);
+      client.reset();
+      await once(url, ['GET /slow/?ms=0 HTTP/1.1', host]);
+      report.open('listen');
+      const note = await report.until((notes) => notes.find(({ what }) => what !== 'piece'), 'end');
+      expect(note.what).toBe(carrier.kind === 'sync' ? 'threw' : 'disconnect');
+    },
+  );
+
   conformance('http', 'closer', '[A-35] receive gives http.disconnect, again and again', async (context) => {
     const { expect, raw, path, report } = context;
     const client = await raw();
