@@ -110,7 +110,10 @@ export class Crew {
   /** Terminates the thread at this seat, which has the slot until it has exited. Another takes its place at once. */
   condemn(seat: number, slot: number): void {
     const hand = this.#seats[seat];
-    if (!hand) return;
+    if (!hand) {
+      this.#options.onFreed(slot); // it has exited meanwhile
+      return;
+    }
     this.#vacate(hand, seat);
     this.#quarantine.take(hand, slot);
     if (this.#quarantine.hasRoom) this.#fill(seat);

@@ -236,7 +236,12 @@ export class Delivery implements IntakeOwner {
 
   /** Its thread is being terminated, and keeps the slot until it has exited: nothing of it is looked at any more. */
   condemn(why: GatewayError): void {
+    const slot = this.#slot;
     this.#slot = none;
+    if (slot !== none && this.#slots.get(slot, 'inFlags') & inFlag.traced) {
+      this.#slots.times[this.#slots.time(slot) + 1] = performance.timeOrigin + performance.now();
+      this.#tell(slot);
+    }
     if (!this.#over && !this.#ended) this.call.fail(why);
     this.#over = true;
     this.settle();

@@ -106,6 +106,10 @@ const behaviours: Record<string, Behaviour> = {
     console.error('an error');
     return [bytes('printed')];
   },
+  '/complain'(environ) {
+    for (let at = 0; at < 500; at++) environ['wsgi.errors'].write(`complaint ${at}\n`);
+    for (;;);
+  },
   '/exit'() {
     process.exit(7);
   },

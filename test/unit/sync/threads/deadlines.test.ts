@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { overdue, Watch } from '../../../../src/sync/threads/deadlines.ts';
+import { subscribe, type TraceEvent } from '../../../../src/core/trace.ts';
 import { Slots } from '../../../../src/sync/threads/slots.ts';
 import { inFlag, outFlag, state, word } from '../../../../src/sync/threads/words.ts';
 import { TestCall } from '../carrier.ts';
@@ -148,6 +149,21 @@ describe('a thread that is stuck', () => {
     await running;
     expect(call.failure).toBeUndefined();
     expect((await stage.run('/self')).ended).toBe(true);
+  });
+
+  test('its last lines of wsgi.errors are logged; a trace has its end', async () => {
+    await using stage = await staged({ threads: 1, ...stop });
+    const events: TraceEvent[] = [];
+    const unsubscribe = subscribe((event) => events.push(event));
+    const call = await stage.run('/complain');
+    unsubscribe();
+    expect(call.failure).toMatchObject({ status: 504 });
+    await until(() => stage.lines.matching(/^complaint/).length > 0 && stage.pool.quarantined === 0);
+    const heard = stage.lines.matching(/^complaint/).map(({ text }) => Number(text.slice(10)));
+    // beyond 256 on their way at once they go to standard error: none of these is missing, and they are in order
+    expect(heard.slice(0, 256)).toEqual(Array.from({ length: 256 }, (_, at) => at));
+    const mine = events.filter((event) => event.id === call.id).map(({ kind }) => kind);
+    expect(mine).toEqual(['queued', 'dispatched', 'app.enter', 'app.leave']);
   });
 
   test('a warm thread takes its place at once', async () => {
