@@ -238,7 +238,7 @@ export class Delivery implements IntakeOwner {
   condemn(why: GatewayError): void {
     const slot = this.#slot;
     this.#slot = none;
-    if (slot !== none && this.#slots.get(slot, 'inFlags') & inFlag.traced) {
+    if (slot !== none && this.#slots.get(slot, word.inFlags) & inFlag.traced) {
       this.#slots.times[this.#slots.time(slot) + 1] = performance.timeOrigin + performance.now();
       this.#tell(slot);
     }
