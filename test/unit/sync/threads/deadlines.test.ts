@@ -190,7 +190,7 @@ describe('the soft stage', () => {
   const headers = { expect: '100-continue' };
 
   test('a read that waits throws, the thread lives, and the client hears 504', async () => {
-    await using stage = await staged({ threads: 1, timeout: 200 });
+    await using stage = await staged({ threads: 1, timeout: 1000 });
     const before = (await stage.run('/self')).text;
     const call = await stage.run('/read', { method: 'POST', body: [never], headers });
     expect(call.failure).toMatchObject({ status: 504 });
@@ -198,23 +198,23 @@ describe('the soft stage', () => {
   });
 
   test('an app that catches it may still answer', async () => {
-    await using stage = await staged({ threads: 1, timeout: 200 });
+    await using stage = await staged({ threads: 1, timeout: 1000 });
     const call = await stage.run('/read-or-say', { method: 'POST', body: [never], headers });
     expect(call.text).toMatch(
-      /^caught: The request has passed its deadline: it made no progress for 0\.2 s$/,
+      /^caught: The request has passed its deadline: it made no progress for 1 s$/,
     );
     expect(call.ended).toBe(true);
   });
 
   test('a write that waits throws, and what is open is closed', async () => {
-    await using stage = await staged({ threads: 1, timeout: 200 });
+    await using stage = await staged({ threads: 1, timeout: 1000 });
     const call = await stage.run('/flood', { keep: false, room: () => new Promise(() => {}) });
     expect(call.failure).toMatchObject({ status: 504 });
     expect((await stage.run('/told')).text).toBe('the flood was closed');
   });
 
   test('an app that gives nothing but empty pieces hears of it', async () => {
-    await using stage = await staged({ threads: 1, timeout: 200 });
+    await using stage = await staged({ threads: 1, timeout: 1000 });
     const before = (await stage.run('/self')).text;
     expect((await stage.run('/empty')).failure).toMatchObject({ status: 504 });
     expect((await stage.run('/self')).text).toBe(before);
