@@ -13,11 +13,11 @@ const seeds = [
 ] as const;
 
 test.each(seeds)('two threads lose and double no byte of a ring: %s, %i', async (_, seed) => {
-  for (const more of [0, 1, 2]) expect(await ringDuel(seed + more, 200_000)).toBe(200_000);
+  for (const more of [0, 1]) expect(await ringDuel(seed + more, 100_000)).toBe(100_000);
 });
 
 test.each(seeds)('of three threads one alone gets each slot of the queue: %s, %i', async (_, seed) => {
-  const { pushed, claimed } = await queueDuel(seed, 3, 20_000);
+  const { pushed, claimed } = await queueDuel(seed, 3, 5_000);
   expect(claimed, `seed ${seed}`).toEqual(pushed);
 });
 
