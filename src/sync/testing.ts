@@ -10,6 +10,7 @@ import { environOf } from './environ.ts';
 import { Errors } from './error-stream.ts';
 import { Input, type Source } from './input.ts';
 import type { Environ, ResponseHeaders, StatusLine, SyncApp } from './interface.ts';
+import { lint } from './lint.ts';
 import { respond, type Sink } from './responder.ts';
 
 export type TestBody = Uint8Array | string | Iterable<Uint8Array | string>;
@@ -35,6 +36,8 @@ export interface TestRequest {
   readonly environ?: Readonly<Record<string, unknown>>;
   /** Bytes of the answer's body; with them the client leaves, so that an endless body ends. */
   readonly limit?: number;
+  /** The app runs under lint(): what is against the contract is thrown, what is unwise stands in `errors`. Each piece then leaves by itself. */
+  readonly lint?: boolean;
   /** What the app throws is answered as a server does, and kept in `error`; it is thrown otherwise. */
   readonly catchErrors?: boolean;
 }
@@ -85,7 +88,7 @@ export function call(app: SyncApp, request: TestRequest | string = {}): TestAnsw
   const environ = environFor(given, body, input, stream, sink);
   let error: Error | null = null;
   try {
-    run(asSyncApp(app, app.name || 'the app'), environ, sink);
+    run(asSyncApp(app, app.name || 'the app'), environ, sink, given.lint ?? false);
   } catch (thrown) {
     if (!(sink.left && thrown instanceof Disconnected)) {
       if (!given.catchErrors) throw thrown;
@@ -99,7 +102,7 @@ export function call(app: SyncApp, request: TestRequest | string = {}): TestAnsw
   return sink.answer(environ, errors.join(''), error);
 }
 
-function run(app: SyncApp, environ: Environ, sink: Recorder): void {
+function run(app: SyncApp, environ: Environ, sink: Recorder, linted: boolean): void {
   const seen: SyncApp = (given, startResponse) => {
     const body = app(given, startResponse);
     const has = typeof body === 'object' && body !== null && typeof body.close === 'function';
@@ -107,7 +110,7 @@ function run(app: SyncApp, environ: Environ, sink: Recorder): void {
     return body;
   };
   let steps = 0;
-  for (const _ of respond(seen, environ, sink) ?? []) {
+  for (const _ of respond(linted ? lint(seen) : seen, environ, sink) ?? []) {
     steps += 1;
     if (sink.left) return; // ends the generator, and with it the app's iterable
     if (steps > mostSteps) throw tooMuch(`${mostSteps} pieces`);

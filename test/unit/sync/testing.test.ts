@@ -196,6 +196,27 @@ test('[W-64][W-58] an app that breaks the contract hears which clause', () => {
   expect(() => call((async () => []) as unknown as SyncApp)).toThrow(/async function/);
 });
 
+test('under lint, what a server lets pass is said', () => {
+  const log: string[] = [];
+  const app: SyncApp = (environ, startResponse) => {
+    environ['wsgi.input'].readline(0);
+    startResponse('200 OK', []); // no Content-Type
+    return Object.assign([Buffer.from('x')], { close: () => void log.push('closed') });
+  };
+  expect(call(app)).toMatchObject({ status: 200, errors: '', closed: true });
+  expect(() => call(app, { lint: true })).toThrow(/Content-Type.*\[V-22\]/);
+  const fine: SyncApp = (_environ, startResponse) => {
+    startResponse('200 OK', [['Content-Type', 'text/plain']]);
+    return [Buffer.from('x')];
+  };
+  expect(call(fine, { lint: true })).toMatchObject({
+    status: 200,
+    complete: true,
+    errors: '',
+    closed: false,
+  });
+});
+
 test.each<[string, Parameters<typeof call>[1], RegExp]>([
   ['a path without "/"', 'hello', /begins with "\/"/],
   ['a path with a blank', '/a b', /percent-encoded/],
