@@ -185,8 +185,8 @@ const rows: ReadonlyArray<readonly [id: string, file: string, find: string, put:
   [
     'W-39',
     'src/sync/threads/passage.ts',
-    "      if (flags & inFlag.broken) throw broken(slots.get(slot, word.inStatus));",
-    '      if (flags & inFlag.broken) return null;',
+    'if (flags & inFlag.broken) throw broken(',
+    'if (flags & inFlag.broken) return null;\n      if (flags < 0) throw broken(',
   ],
   ['W-31', 'src/sync/error-stream.ts', "    if (rest !== '') this.#out(rest);", ''],
   [
