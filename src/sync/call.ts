@@ -21,8 +21,10 @@ export interface Call {
   /** Sends now what write() took and holds until the end of this turn of the loop: for an app that blocks the loop. */
   flush?(): void;
   end(): Promise<void>;
-  /** Sends 103 at once, while the head is unsent; absent where the connection cannot carry it. */
-  readonly inform?: ((headers: ResponseHeaders) => void) | undefined;
+  /** Can the connection carry a 103? */
+  readonly informs?: boolean;
+  /** Sends one at once, while the head is unsent. */
+  inform?(headers: ResponseHeaders): void;
   /** Cut, or 500 where the head is unsent. */
   fail(why: GatewayError): void;
   /** Aborts when the client goes away before the answer is complete. */

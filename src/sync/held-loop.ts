@@ -12,8 +12,8 @@ export function timed(
       try {
         return steps.next();
       } finally {
-        const took = performance.now() - from;
-        if (took > timeout) tell(took, timeout, say);
+        const why = tooLong(performance.now() - from, timeout);
+        if (why !== null) say(why);
       }
     },
     return: () => steps.return(),
@@ -22,9 +22,9 @@ export function timed(
   return all;
 }
 
-/** `took` in ms. */
-export function tell(took: number, timeout: number, say: (why: string) => void): void {
-  if (took <= timeout) return;
+/** What is to be said of so many ms; null where they are none too many. */
+export function tooLong(took: number, timeout: number): string | null {
+  if (took <= timeout) return null;
   const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(1))} s`;
-  say(`The app held the event loop for ${seconds(took)}, and ${seconds(timeout)} are its limit`);
+  return `The app held the event loop for ${seconds(took)}, and ${seconds(timeout)} are its limit`;
 }

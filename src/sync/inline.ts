@@ -13,7 +13,7 @@ import { Input, type Source } from './input.ts';
 import type { Environ, EnvironData, ResponseHeaders, StatusLine, SyncApp } from './interface.ts';
 import { respond, type Sink } from './responder.ts';
 import { Spool } from './spool.ts';
-import { tell, timed } from './held-loop.ts';
+import { timed, tooLong } from './held-loop.ts';
 
 export interface InlineOptions {
   readonly log?: Log;
@@ -145,12 +145,13 @@ export class Inline implements Executor {
     try {
       return respond(this.#app, environ, job.sink);
     } finally {
-      tell(performance.now() - from, this.#timeout, job.late);
+      const why = tooLong(performance.now() - from, this.#timeout);
+      if (why !== null) job.late(why);
     }
   }
 
   #timed(rest: Generator<void, void, void>, job: Job): Iterable<void> {
-    return this.#timeout > 0 ? timed(rest, this.#timeout, job.late) : rest;
+    return this.#timeout > 0 ? timed(rest, this.#timeout, (why) => job.late(why)) : rest;
   }
 
   /** Completed in place: a copy of so many keys costs more than all the rest of a small call (5.7 µs). */
@@ -185,10 +186,10 @@ class Job {
   }
 
   /** The app has held the loop for too long. */
-  readonly late = (why: string): void => {
+  late(why: string): void {
     const { REQUEST_METHOD, PATH_INFO } = this.call.environ;
     this.#log.warn(`${why}: ${REQUEST_METHOD} ${JSON.stringify(PATH_INFO)}`, { request: this.call.id });
-  };
+  }
 
   end(): void {
     this.input.expire();
@@ -218,7 +219,6 @@ const large = 64 * 1024;
 class CallSink implements Sink {
   /** All that was given is with the kernel, or waits for room there. */
   flushed = true;
-  readonly inform: Sink['inform'];
   readonly #call: Call;
   #ended = false;
   #cut = false;
@@ -229,7 +229,14 @@ class CallSink implements Sink {
 
   constructor(call: Call) {
     this.#call = call;
-    this.inform = call.inform;
+  }
+
+  get informs(): boolean {
+    return this.#call.informs === true;
+  }
+
+  inform(headers: ResponseHeaders): void {
+    this.#call.inform?.(headers);
   }
 
   start(status: StatusLine, headers: ResponseHeaders): void {

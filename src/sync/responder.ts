@@ -27,8 +27,10 @@ export interface Sink {
   end(closing: boolean): void;
   /** Throws Disconnected once the client is gone. */
   check(): void;
-  /** Sends 103, where the connection can carry one. */
-  inform?: ((headers: ResponseHeaders) => void) | undefined;
+  /** Can the connection carry a 103? */
+  readonly informs?: boolean;
+  /** Sends one. */
+  inform?(headers: ResponseHeaders): void;
 }
 
 /**
@@ -40,7 +42,7 @@ export interface Sink {
 export function respond(app: SyncApp, environ: Environ, sink: Sink): Generator<void, void, void> | null {
   const answer = new Answer(sink, environ.REQUEST_METHOD === 'HEAD', environ['wsgi.errors']);
   environ['wsgi.file_wrapper'] = fileWrapper;
-  if (sink.inform) environ['wsgi.early_hints'] = answer.hints(sink.inform);
+  if (sink.informs === true) environ['wsgi.early_hints'] = answer.hints();
   let rest: Generator<void, void, void> | null = null;
   try {
     const body = bodyOf(app(environ, answer.startResponse));
@@ -91,6 +93,7 @@ class Answer {
   readonly #errors: ErrorStream;
   readonly #headRequest: boolean;
   #called = false;
+  #hints: EarlyHints | null = null;
   #head: Head | null = null;
   #sent = false;
   #bytes = 0;
@@ -128,10 +131,19 @@ class Answer {
   };
 
   /** environ['wsgi.early_hints'] */
-  hints(inform: (headers: ResponseHeaders) => void): EarlyHints {
-    return earlyHints(inform, () =>
-      this.over ? 'the answer is over' : this.#sent ? 'the head has left already' : null,
-    );
+  hints(): EarlyHints {
+    return (headers) => {
+      this.#hints ??= earlyHints(
+        (checked) => this.#sink.inform?.(checked),
+        () => this.#pastHints(),
+      );
+      this.#hints(headers);
+    };
+  }
+
+  #pastHints(): string | null {
+    if (this.over) return 'the answer is over';
+    return this.#sent ? 'the head has left already' : null;
   }
 
   /** Is it an array of one piece, and the sink takes a whole answer? Then it has it now. */

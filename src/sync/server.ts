@@ -173,13 +173,11 @@ class LoadedInline implements Executor {
 /** An exchange as a call. Any upgrade that the client asks for is left aside: it is a plain request. */
 class ExchangeCall implements Call {
   readonly exchange: Exchange;
-  readonly inform: Call['inform'];
   readonly #given: EnvironOptions;
   #environ: EnvironData | null = null;
 
   constructor(exchange: Exchange, given: EnvironOptions) {
     this.exchange = exchange;
-    this.inform = exchange.head.version === '1.0' ? undefined : (headers) => exchange.inform(103, headers);
     this.#given = given;
   }
 
@@ -195,6 +193,14 @@ class ExchangeCall implements Call {
   get environ(): EnvironData {
     this.#environ ??= environOf(this.exchange, this.#given);
     return this.#environ;
+  }
+
+  get informs(): boolean {
+    return this.exchange.head.version !== '1.0';
+  }
+
+  inform(headers: ResponseHeaders): void {
+    this.exchange.inform(103, headers);
   }
 
   read(): Promise<Piece> {

@@ -230,7 +230,7 @@ class Recorder implements Sink {
   /** The client has left, at its limit. */
   left = false;
   closes = false;
-  readonly inform: Sink['inform'];
+  readonly informs: boolean;
   readonly #limit: number | null;
   #head: { status: StatusLine; headers: ResponseHeaders } | null = null;
   #pieces: Uint8Array[] = [];
@@ -240,7 +240,11 @@ class Recorder implements Sink {
 
   constructor(limit: number | null, old: boolean) {
     this.#limit = limit;
-    if (!old) this.inform = (headers) => void this.#hints.push(headers);
+    this.informs = !old;
+  }
+
+  inform(headers: ResponseHeaders): void {
+    this.#hints.push(headers);
   }
 
   start(status: StatusLine, headers: ResponseHeaders): void {

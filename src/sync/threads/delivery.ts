@@ -119,8 +119,8 @@ export class Delivery implements IntakeOwner {
 
   /** What the thread has to know of its call. */
   #says(): number {
-    const { exchange, inform } = this.call;
-    return (traced() ? inFlag.traced : 0) | (exchange ? inFlag.wire : 0) | (inform ? inFlag.informs : 0);
+    const { exchange, informs } = this.call;
+    return (traced() ? inFlag.traced : 0) | (exchange ? inFlag.wire : 0) | (informs ? inFlag.informs : 0);
   }
 
   #encode(slot: number): number {

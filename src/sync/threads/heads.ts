@@ -28,7 +28,7 @@ export function encodeEnviron(environ: EnvironData, region: Buffer): number {
   for (const key in environ) {
     // an environ's own keys, by a loop over them
     const given = environ[key as `${string}.${string}`];
-    if (given === undefined) continue;
+    if (given === undefined || given === null) continue; // absent, or for the thread to fill
     const number = numbers.get(key);
     if (number === undefined) text += key;
     if (typeof given === 'string') {

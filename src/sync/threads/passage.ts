@@ -16,6 +16,8 @@ import type { Slots } from './slots.ts';
 import { inFlag, outFlag, word } from './words.ts';
 
 type Say = (message: FromThread) => void;
+/** Marks a slot, so that the loop looks at it. */
+type Mark = (slots: Slots, slot: number) => void;
 
 /** The environ in the slot; one that did not fit is asked for by message, and waited for. */
 export function environFor(slots: Slots, slot: number, say: Say, options: EnvironOptions): EnvironData {
@@ -43,9 +45,9 @@ export function environFor(slots: Slots, slot: number, say: Say, options: Enviro
 export class SlotSource implements Source {
   readonly #slots: Slots;
   readonly #slot: number;
-  readonly #mark: () => void;
+  readonly #mark: Mark;
 
-  constructor(slots: Slots, slot: number, mark: () => void) {
+  constructor(slots: Slots, slot: number, mark: Mark) {
     this.#slots = slots;
     this.#slot = slot;
     this.#mark = mark;
@@ -60,7 +62,7 @@ export class SlotSource implements Source {
       if (flags & inFlag.gone) throw new Disconnected();
       const piece = slots.in(slot).take();
       if (piece) {
-        if (slots.get(slot, word.inStalled) === 1) this.#mark();
+        if (slots.get(slot, word.inStalled) === 1) this.#mark(this.#slots, this.#slot);
         return piece;
       }
       if (flags & inFlag.broken) throw broken(slots.get(slot, word.inStatus));
@@ -90,7 +92,7 @@ export class SlotSource implements Source {
   #want(flags: number): void {
     if (!(flags & inFlag.lazy)) return;
     const before = this.#slots.add(this.#slot, word.outFlags, outFlag.wanting);
-    if (!(before & outFlag.wanting)) this.#mark();
+    if (!(before & outFlag.wanting)) this.#mark(this.#slots, this.#slot);
   }
 }
 
@@ -106,16 +108,16 @@ const largest = 32 * 1024;
 export class SlotSink implements Sink {
   readonly #slots: Slots;
   readonly #slot: number;
+  readonly informs: boolean;
   readonly #say: Say;
-  readonly #mark: () => void;
-  readonly inform: Sink['inform'];
+  readonly #mark: Mark;
 
-  constructor(slots: Slots, slot: number, say: Say, mark: () => void) {
+  constructor(slots: Slots, slot: number, say: Say, mark: Mark) {
     this.#slots = slots;
     this.#slot = slot;
     this.#say = say;
     this.#mark = mark;
-    if (slots.get(slot, word.inFlags) & inFlag.informs) this.inform = (headers) => this.#inform(headers);
+    this.informs = (slots.get(slot, word.inFlags) & inFlag.informs) !== 0;
   }
 
   /** As it leaves, where it is not too large: the loop has nothing more to do with it than to hand it to the socket. */
@@ -157,7 +159,7 @@ export class SlotSink implements Sink {
     this.#checkGone();
     if (chunk.length === 0) {
       this.#slots.add(this.#slot, word.outFlags, outFlag.flush);
-      this.#mark();
+      this.#mark(this.#slots, this.#slot);
       return;
     }
     const out = this.#slots.out(this.#slot);
@@ -165,19 +167,19 @@ export class SlotSink implements Sink {
       const count = out.put(chunk, at);
       at += count;
       if (at < chunk.length) {
-        this.#mark();
+        this.#mark(this.#slots, this.#slot);
         this.#slots.wait(this.#slot, () => out.used < out.size || this.#stopped);
         if (out.used < out.size) this.#checkGone();
         else this.check();
       }
     }
-    if (!held) this.#mark();
+    if (!held) this.#mark(this.#slots, this.#slot);
   }
 
   end(closing: boolean): void {
     this.#slots.add(this.#slot, word.outFlags, outFlag.end);
     // Without a close() the thread marks the slot done in a moment: one wake less.
-    if (closing) this.#mark();
+    if (closing) this.#mark(this.#slots, this.#slot);
   }
 
   /** Where the app waits, or gives nothing: there it hears of its deadline too. What it can still write, it may. */
@@ -191,7 +193,7 @@ export class SlotSink implements Sink {
   }
 
   /** The count and the flag after the message: a loop that sees them knows what it has to wait for. */
-  #inform(headers: ResponseHeaders): void {
+  inform(headers: ResponseHeaders): void {
     this.check();
     const slots = this.#slots;
     const slot = this.#slot;

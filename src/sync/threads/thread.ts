@@ -153,7 +153,7 @@ function run(bench: Bench, slot: number): boolean {
   const timed = (slots.get(slot, word.inFlags) & inFlag.traced) !== 0;
   slots.set(slot, word.thread, index);
   if (timed) slots.times[slots.time(slot)] = performance.timeOrigin + performance.now();
-  const input = new Input(new SlotSource(slots, slot, () => mark(slots, slot)));
+  const input = new Input(new SlotSource(slots, slot, mark));
   const generation = slots.get(slot, word.generation);
   let request: unknown;
   const errors = new Errors((text) => sayLine(slots, { kind: 'line', request, text }));
@@ -161,7 +161,7 @@ function run(bench: Bench, slot: number): boolean {
     const environ = complete(bench, slot, { input, errors });
     request = environ['dualgate.request_id'];
     output?.enter(request);
-    const call = respond(app, environ, new SlotSink(slots, slot, say, () => mark(slots, slot)));
+    const call = respond(app, environ, new SlotSink(slots, slot, say, mark));
     while (call && !call.next().done);
   } catch (error) {
     slots.add(slot, word.outFlags, outFlag.failed);

@@ -200,9 +200,7 @@ describe('the soft stage', () => {
   test('an app that catches it may still answer', async () => {
     await using stage = await staged({ threads: 1, timeout: 1000 });
     const call = await stage.run('/read-or-say', { method: 'POST', body: [never], headers });
-    expect(call.text).toMatch(
-      /^caught: The request has passed its deadline: it made no progress for 1 s$/,
-    );
+    expect(call.text).toMatch(/^caught: The request has passed its deadline: it made no progress for 1 s$/);
     expect(call.ended).toBe(true);
   });
 
