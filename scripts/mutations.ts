@@ -53,8 +53,8 @@ const rows: ReadonlyArray<readonly [id: string, file: string, find: string, put:
   [
     'W-63',
     'src/sync/responder.ts',
-    '    const held = Array.isArray(body);',
-    "    const held = Array.isArray(body);\n    if (!this.#head) throw new Error('no head yet');",
+    '    const held = isList(body);',
+    "    const held = isList(body);\n    if (!this.#head) throw new Error('no head yet');",
   ],
   [
     'W-64',
@@ -80,6 +80,12 @@ const rows: ReadonlyArray<readonly [id: string, file: string, find: string, put:
     'src/sync/responder.ts',
     '  const close = body.close;',
     "  const close = body.close;\n  Reflect.get(body, 'length');",
+  ],
+  [
+    'W-74',
+    'src/sync/responder.ts',
+    'Array.isArray(body) && body[Symbol.iterator] === ofArrays',
+    'Array.isArray(body)',
   ],
   [
     'W-75',

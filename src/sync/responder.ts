@@ -149,7 +149,7 @@ class Answer {
   /** Is it an array of one piece, and the sink takes a whole answer? Then it has it now. */
   single(body: ResponseBody): boolean {
     const sink = this.#sink;
-    if (!sink.whole || !Array.isArray(body) || body.length !== 1) return false;
+    if (!sink.whole || !isList(body) || body.length !== 1) return false;
     const chunk: unknown = body[0];
     const head = this.#head;
     if (!head || this.#sent || this.#bodyless(head) || !(chunk instanceof Uint8Array)) return false;
@@ -161,7 +161,7 @@ class Answer {
   }
 
   *iterate(body: ResponseBody): Generator<void, void, void> {
-    const held = Array.isArray(body);
+    const held = isList(body);
     if (held) this.#count(body);
     for (const chunk of body instanceof FileWrapper ? this.#file(body) : body) {
       checkChunk(chunk, 'W-72', 'The app gave');
@@ -246,6 +246,13 @@ class Answer {
 function measured(head: Head, length: number): Head {
   head.headers.push(['Content-Length', String(length)]);
   return { ...head, length };
+}
+
+const ofArrays = Array.prototype[Symbol.iterator];
+
+/** What an array iterates over is what is in it, unless it has an iterator of its own (W-74). */
+function isList(body: ResponseBody): body is ResponseBody & readonly unknown[] {
+  return Array.isArray(body) && body[Symbol.iterator] === ofArrays;
 }
 
 function checkChunk(chunk: unknown, clause: string, who: string): asserts chunk is Uint8Array {

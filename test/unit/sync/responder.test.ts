@@ -321,6 +321,26 @@ describe('the body', () => {
     expect(touched).toEqual(['close', Symbol.iterator]);
   });
 
+  test('[W-74] an array with an iterator of its own is iterated by that, once', () => {
+    let asked = 0;
+    class Lines extends Array<Uint8Array> {
+      override *[Symbol.iterator](): ArrayIterator<Uint8Array> {
+        asked += 1;
+        yield b('mine');
+      }
+    }
+    class Whole extends Recorder {
+      whole(_status: StatusLine, _headers: ResponseHeaders, chunk: Uint8Array): void {
+        this.body = `whole: ${chunk}`;
+      }
+    }
+    for (const made of [new Recorder(), new Whole()]) {
+      asked = 0;
+      const { sink, error } = play(answer(Lines.of(b('not this'))), 'GET', undefined, made);
+      expect([sink.body, sink.headers, asked, error]).toEqual(['mine', [], 1, undefined]);
+    }
+  });
+
   test('[W-75] each piece has left before the next is asked for', () => {
     const order: string[] = [];
     play(
