@@ -6,9 +6,11 @@ import { isFieldValue, isToken, lowerName } from './grammar.ts';
 import type { ResponseHead } from './head.ts';
 import { Joined } from './joined.ts';
 
-/** A response head that was checked: nothing in it can split or smuggle. Made by checkHead() and checkLooseHead() alone. */
+/** A response head that was checked: nothing in it can split or smuggle. Made by checkHead(), by checkLooseHead(), and by the sync wing, whose clauses are stricter. */
 export class CheckedHead implements ResponseHead {
   readonly status: number;
+  /** Where it is not the registered one. */
+  readonly reason: ByteString | undefined;
   readonly headers: HeaderList;
   /** Status line and fields, each with its CRLF. */
   readonly lines: ByteString;
@@ -22,9 +24,10 @@ export class CheckedHead implements ResponseHead {
     status: number,
     headers: HeaderList,
     lines: ByteString,
-    { length, dated, known }: Pick<CheckedHead, 'length' | 'dated' | 'known'>,
+    { length, dated, known, reason }: Pick<CheckedHead, 'length' | 'dated' | 'known' | 'reason'>,
   ) {
     this.status = status;
+    this.reason = reason;
     this.headers = headers;
     this.lines = lines;
     this.length = length;
@@ -97,7 +100,7 @@ function check({ status, reason, headers }: ResponseHead, loose: boolean): Check
   const own = changed ? looseHeaders(headers) : headers;
   const lines = allKnown ? heads.of(parts, count) : concatenated(count);
   if (bodiless(status)) length = null;
-  return new CheckedHead(status, own, lines, { length, dated, known: allKnown });
+  return new CheckedHead(status, own, lines, { length, dated, known: allKnown, reason });
 }
 
 function concatenated(count: number): ByteString {

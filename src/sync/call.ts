@@ -2,6 +2,7 @@
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { EnvironData, ResponseHeaders, StatusLine } from './interface.ts';
+import type { Head } from './response-head.ts';
 
 export interface Call {
   readonly id: string;
@@ -16,8 +17,8 @@ export interface Call {
   /** Held back by the carrier until the first write or end. */
   start(status: StatusLine, headers: ResponseHeaders): void;
   write(chunk: Uint8Array): Promise<void>;
-  /** The only piece and the end in one. */
-  finish?(chunk: Uint8Array): Promise<void>;
+  /** start(), the only piece and the end in one. */
+  whole?(head: Head, chunk: Uint8Array): Promise<void>;
   /** Sends now what write() took and holds until the end of this turn of the loop: for an app that blocks the loop. */
   flush?(): void;
   end(): Promise<void>;

@@ -22,7 +22,7 @@ export interface Sink {
   /** `held`: another write or the end follows before the app runs again, so it need not leave by itself. Empty: send the head. */
   write(chunk: Uint8Array, held: boolean): void;
   /** The whole answer in one, as most are: in place of start, write and end. */
-  whole?(status: StatusLine, headers: ResponseHeaders, chunk: Uint8Array): void;
+  whole?(head: Head, chunk: Uint8Array): void;
   /** `closing`: the app's close() is still to run, and the client shall not wait for it. */
   end(closing: boolean): void;
   /** Throws Disconnected once the client is gone. */
@@ -153,10 +153,9 @@ class Answer {
     const chunk: unknown = body[0];
     const head = this.#head;
     if (!head || this.#sent || this.#bodyless(head) || !(chunk instanceof Uint8Array)) return false;
-    if (head.length === null) head.headers.push(['Content-Length', String(chunk.length)]);
-    else if (head.length !== chunk.length) return false;
+    if (head.length !== null && head.length !== chunk.length) return false;
     this.#sent = true;
-    sink.whole(head.status, head.headers, chunk);
+    sink.whole(head.length === null ? head.measured(chunk.length) : head, chunk);
     return true;
   }
 
@@ -198,7 +197,7 @@ class Answer {
       checkChunk(piece, 'W-72', 'The app gave');
       length += piece.length;
     }
-    this.#head = measured(head, length);
+    this.#head = head.measured(length);
   }
 
   /** Our own wrapper alone may be looked at (W-74): its length may be known, and what would not be sent is not read. */
@@ -207,7 +206,7 @@ class Answer {
     if (!head) return file; // its first piece is refused
     const { remaining } = file;
     if (remaining !== null && head.length === null && !head.bodyless && !this.#sent) {
-      this.#head = measured(head, remaining);
+      this.#head = head.measured(remaining);
     }
     const length = this.#head?.length ?? Number.POSITIVE_INFINITY;
     return file.upTo(this.#bodyless(head) ? 0 : length - this.#bytes);
@@ -241,11 +240,6 @@ class Answer {
   #bodyless(head: Head): boolean {
     return this.#headRequest || head.bodyless;
   }
-}
-
-function measured(head: Head, length: number): Head {
-  head.headers.push(['Content-Length', String(length)]);
-  return { ...head, length };
 }
 
 const ofArrays = Array.prototype[Symbol.iterator];

@@ -1,28 +1,88 @@
 // The head that an app gives to startResponse: checked on the app's own line, once a spelling.
+import type { ByteString } from '../core/bytes.ts';
 import { ContractError } from '../core/errors.ts';
-import { reasonOf } from '../core/status.ts';
+import { bodiless, reasonOf } from '../core/status.ts';
+import { CheckedHead } from '../http/encoder.ts';
+import { Joined } from '../http/joined.ts';
 import type { ResponseHeaders, StatusLine } from './interface.ts';
 
 /** A checked head: a copy, so that the app may go on changing its own array. */
-export interface Head {
+export class Head {
   readonly status: StatusLine;
   readonly headers: ResponseHeaders;
   /** The app's Content-Length; null where it gave none. */
   readonly length: number | null;
+  readonly #code: Code;
+  /** The same as lines, each with its CRLF. */
+  readonly #lines: ByteString;
+  readonly #dated: boolean;
+  /** Each of the lines has come before. */
+  readonly #known: boolean;
+
+  constructor(
+    status: StatusLine,
+    headers: ResponseHeaders,
+    length: number | null,
+    { code, lines, dated, known }: { code: Code; lines: ByteString; dated: boolean; known: boolean },
+  ) {
+    this.status = status;
+    this.headers = headers;
+    this.length = length;
+    this.#code = code;
+    this.#lines = lines;
+    this.#dated = dated;
+    this.#known = known;
+  }
+
   /** 204 and 304 carry no body, whatever the app gives (RFC 9110 §6.4.1). */
+  get bodyless(): boolean {
+    return this.#code.bodyless;
+  }
+
+  /** For the engine, which need not check it again. */
+  get checked(): CheckedHead {
+    const length = this.bodyless ? null : this.length;
+    const more = { length, dated: this.#dated, known: this.#known, reason: this.#code.reason };
+    return new CheckedHead(this.#code.status, this.headers, this.#lines, more);
+  }
+
+  /** The same with a Content-Length that the app has left to the server. */
+  measured(length: number): Head {
+    const line = `Content-Length: ${length}\r\n`;
+    const headers: ResponseHeaders = [...this.headers, ['Content-Length', String(length)]];
+    const more = { code: this.#code, lines: this.#lines + line, dated: this.#dated, known: false };
+    return new Head(this.status, headers, length, more);
+  }
+}
+
+/** What is known of a status line. */
+interface Code {
+  readonly status: number;
+  /** Where it is not the registered one. */
+  readonly reason: string | undefined;
+  readonly line: ByteString;
   readonly bodyless: boolean;
 }
 
-interface Code {
-  readonly status: number;
-  readonly reason: string | undefined;
+/** What is known of a header's name, as it was spelled. */
+interface Name {
+  readonly kind: 'plain' | 'content-length' | 'date';
+  /** The value that it had last, and both as a line: most answers say the same again. */
+  value: ByteString | null;
+  line: ByteString;
+  /** The value as a number, where it is a Content-Length. */
+  length: number;
 }
 
 // Apps use few spellings, and these maps are dropped when someone makes them up as he goes.
 const maxSpellings = 1024;
-const statuses = new Set<string>();
 const codes = new Map<string, Code>();
-const names = new Map<string, 'plain' | 'content-length'>();
+const names = new Map<string, Name>();
+/** Characters of a value that is remembered. */
+const kept = 64;
+/** The lines of the head that is checked; the same array for each. */
+const parts: ByteString[] = [];
+const heads = new Joined();
 
 const statusLine = /^[2-9]\d\d [\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/;
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -43,43 +103,77 @@ const hopByHop = new Set([
 
 /** Throws ContractError with the clause that was broken: W-51 to W-55, W-79. */
 export function checkHead(status: unknown, headers: unknown): Head {
-  checkStatus(status);
+  const code = codeFor(status);
   if (!Array.isArray(headers)) {
     throw new ContractError('W-52', `The headers are ${shown(headers)}: give an array of pairs`);
   }
   let length: number | null = null;
+  let dated = false;
+  let known = true;
+  let count = 1;
+  parts[0] = code.line;
   const copy: ResponseHeaders = [];
   for (const pair of headers) {
     const [name, value] = checkPair(pair);
-    if (checkName(name) === 'content-length') length = lengthOf(value, length);
-    checkValue(name, value);
+    const one = names.get(name) ?? learn(name);
+    const again = value === one.value;
+    if (!again) {
+      checkValue(name, value);
+      known = false;
+    }
+    if (one.kind === 'content-length')
+      length = again && length === null ? one.length : lengthOf(value, length);
+    else if (one.kind === 'date') dated = true;
     copy.push([name, value]);
+    if (one.kind === 'content-length' && code.status === 204) continue; // RFC 9110 §8.6: a 204 has none
+    parts[count] = again ? one.line : lineOf(name, value, one);
+    count += 1;
   }
-  const bodyless = status.startsWith('204') || status.startsWith('304');
-  return { status, headers: copy, length, bodyless };
+  // codeFor() has seen that the status is one
+  return new Head(status as StatusLine, copy, length, { code, lines: joined(count, known), dated, known });
 }
 
-/** A status line that was checked, as the engine takes it: without a reason where it is the registered one. */
-export function codeOf(line: StatusLine): Code {
-  const known = codes.get(line);
+function joined(count: number, known: boolean): ByteString {
+  if (known) return heads.of(parts, count);
+  let lines = '';
+  for (let at = 0; at < count; at += 1) lines += parts[at] ?? '';
+  return lines;
+}
+
+/** Remembered, where it is short. */
+function lineOf(name: string, value: ByteString, one: Name): ByteString {
+  const line = `${name}: ${value}\r\n`;
+  if (value.length <= kept) {
+    one.value = value;
+    one.line = line;
+    if (one.kind === 'content-length') one.length = Number(value);
+  }
+  return line;
+}
+
+function codeFor(status: unknown): Code {
+  const known = typeof status === 'string' ? codes.get(status) : undefined;
   if (known) return known;
-  const status = Number(line.slice(0, 3));
-  const reason = line.slice(4);
-  const code: Code = { status, reason: reason === reasonOf(status) ? undefined : reason };
-  remember(codes, () => codes.set(line, code));
+  checkStatus(status);
+  const number = Number(status.slice(0, 3));
+  const reason = status.slice(4);
+  const code: Code = {
+    status: number,
+    reason: reason === reasonOf(number) ? undefined : reason,
+    line: `HTTP/1.1 ${status}\r\n`,
+    bodyless: bodiless(number),
+  };
+  remember(codes, () => codes.set(status, code));
   return code;
 }
 
 function checkStatus(status: unknown): asserts status is StatusLine {
-  if (typeof status === 'string' && statuses.has(status)) return;
-  if (typeof status !== 'string' || !statusLine.test(status)) {
-    const hint =
-      typeof status === 'string' && /^1\d\d /.test(status)
-        ? 'a 1xx status is not an answer, and the server sends those itself'
-        : 'write three digits, one space and a reason, as in "200 OK"';
-    throw new ContractError('W-51', `The status is ${shown(status)}: ${hint}`);
-  }
-  remember(statuses, () => statuses.add(status));
+  if (typeof status === 'string' && statusLine.test(status)) return;
+  const hint =
+    typeof status === 'string' && /^1\d\d /.test(status)
+      ? 'a 1xx status is not an answer, and the server sends those itself'
+      : 'write three digits, one space and a reason, as in "200 OK"';
+  throw new ContractError('W-51', `The status is ${shown(status)}: ${hint}`);
 }
 
 function checkPair(pair: unknown): [string, string] {
@@ -96,9 +190,7 @@ function checkPair(pair: unknown): [string, string] {
   return [name, value];
 }
 
-function checkName(name: string): 'plain' | 'content-length' {
-  const known = names.get(name);
-  if (known !== undefined) return known;
+function learn(name: string): Name {
   const lower = name.toLowerCase();
   if (!token.test(name) || /[-_]$/.test(name) || lower === 'status') {
     throw new ContractError('W-53', `The header name ${shown(name)} is not one that a response can have`);
@@ -106,9 +198,10 @@ function checkName(name: string): 'plain' | 'content-length' {
   if (hopByHop.has(lower)) {
     throw new ContractError('W-55', `The header "${name}" belongs to the server: leave it out`);
   }
-  const kind = lower === 'content-length' ? 'content-length' : 'plain';
-  remember(names, () => names.set(name, kind));
-  return kind;
+  const kind = lower === 'content-length' || lower === 'date' ? lower : 'plain';
+  const one: Name = { kind, value: null, line: '', length: 0 };
+  remember(names, () => names.set(name, one));
+  return one;
 }
 
 function checkValue(name: string, value: string): void {

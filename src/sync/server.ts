@@ -16,7 +16,7 @@ import { type EnvironOptions, environOf } from './environ.ts';
 import { Inline, type InlineOptions } from './inline.ts';
 import type { EnvironData, ResponseHeaders, StatusLine, SyncApp } from './interface.ts';
 import { loadSyncApp } from './loaded.ts';
-import { codeOf } from './response-head.ts';
+import type { Head } from './response-head.ts';
 import { type ThreadOptions, threadOptions } from './threads/options.ts';
 import { Pool } from './threads/pool.ts';
 
@@ -208,16 +208,16 @@ class ExchangeCall implements Call {
   }
 
   start(status: StatusLine, headers: ResponseHeaders): void {
-    const code = codeOf(status);
-    this.exchange.start({ status: code.status, reason: code.reason, headers });
+    this.exchange.start({ status: Number(status.slice(0, 3)), reason: status.slice(4), headers });
+  }
+
+  whole(head: Head, chunk: Uint8Array): Promise<void> {
+    this.exchange.start(head.checked);
+    return this.exchange.finish(chunk);
   }
 
   write(chunk: Uint8Array): Promise<void> {
     return this.exchange.write(chunk);
-  }
-
-  finish(chunk: Uint8Array): Promise<void> {
-    return this.exchange.finish(chunk);
   }
 
   flush(): void {

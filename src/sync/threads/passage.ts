@@ -2,11 +2,11 @@
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 
 import { Disconnected, HttpError } from '../../core/errors.ts';
-import { checkHead, plainHead } from '../../http/encoder.ts';
+import { plainHead } from '../../http/encoder.ts';
 import type { Source } from '../input.ts';
 import type { EnvironData, ResponseHeaders, StatusLine } from '../interface.ts';
 import type { Sink } from '../responder.ts';
-import { codeOf } from '../response-head.ts';
+import type { Head } from '../response-head.ts';
 import { type EnvironOptions, environOf } from '../environ.ts';
 import { decodeEnviron, encodeHead } from './heads.ts';
 import { overdue } from './deadlines.ts';
@@ -121,26 +121,26 @@ export class SlotSink implements Sink {
   }
 
   /** As it leaves, where it is not too large: the loop has nothing more to do with it than to hand it to the socket. */
-  whole(status: StatusLine, headers: ResponseHeaders, chunk: Uint8Array): void {
+  whole(head: Head, chunk: Uint8Array): void {
     const slots = this.#slots;
     const slot = this.#slot;
     const flags = slots.get(slot, word.inFlags);
     if (flags & inFlag.gone) throw new Disconnected();
     if (flags & inFlag.wire && chunk.length <= largest) {
-      const code = codeOf(status);
-      const head = plainHead(checkHead({ status: code.status, reason: code.reason, headers }));
+      const { checked } = head;
+      const text = plainHead(checked);
       const wire = slots.wire(slot);
-      if (head.length + chunk.length <= wire.length) {
-        wire.write(head, 0, 'latin1');
-        wire.set(chunk, head.length);
-        slots.put(slot, word.status, code.status);
-        slots.put(slot, word.headLength, head.length);
-        slots.put(slot, word.outWritten, head.length + chunk.length);
+      if (text.length + chunk.length <= wire.length) {
+        wire.write(text, 0, 'latin1');
+        wire.set(chunk, text.length);
+        slots.put(slot, word.status, checked.status);
+        slots.put(slot, word.headLength, text.length);
+        slots.put(slot, word.outWritten, text.length + chunk.length);
         slots.add(slot, word.outFlags, outFlag.whole);
         return;
       }
     }
-    this.start(status, headers);
+    this.start(head.status, head.headers);
     this.write(chunk, true);
     this.end(false);
   }
