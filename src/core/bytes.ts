@@ -63,3 +63,16 @@ export function concat(chunks: readonly Uint8Array[]): Uint8Array {
   if (first === undefined) return noBytes;
   return chunks.length === 1 ? first : Buffer.concat(chunks);
 }
+
+/** Below it a plain set() is quicker. */
+const few = 200;
+
+/**
+ * Puts all of `source` into `target` from `at` on, where there is room for it. Between shared and other memory set() goes
+ * octet by octet, where the two are not aligned alike; fill() with bytes as long as the gap is one memcpy. 16 KiB: 0.5 µs
+ * instead of 4.6, 1 KiB: 0.12 instead of 0.35 (Node 20; 26 alike).
+ */
+export function putBytes(target: Buffer, source: Uint8Array, at: number): void {
+  if (source.length < few) target.set(source, at);
+  else target.fill(source, at, at + source.length);
+}

@@ -1,5 +1,5 @@
 // Memory in which an answer is put together, so that it leaves in one write; used again as soon as the kernel has it.
-import type { ByteString } from '../core/bytes.ts';
+import { type ByteString, putBytes } from '../core/bytes.ts';
 
 /** Room for the body, for what is put before it, and for what is put behind it. */
 const room = 64 * 1024;
@@ -26,7 +26,7 @@ export class Slab {
   /** Copies bytes behind what is there; false where it has no room for them. */
   add(bytes: Uint8Array): boolean {
     if (this.#end + bytes.length > front + room) return false;
-    this.#memory.set(bytes, this.#end);
+    putBytes(this.#memory, bytes, this.#end);
     this.#end += bytes.length;
     return true;
   }

@@ -1,6 +1,7 @@
 // A slot as a thread sees it: the environ that it was given, the body that it reads, the answer that it writes.
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 
+import { putBytes } from '../../core/bytes.ts';
 import { Disconnected, HttpError } from '../../core/errors.ts';
 import { plainHead } from '../../http/encoder.ts';
 import type { Source } from '../input.ts';
@@ -132,7 +133,7 @@ export class SlotSink implements Sink {
       const wire = slots.wire(slot);
       if (text.length + chunk.length <= wire.length) {
         wire.write(text, 0, 'latin1');
-        wire.set(chunk, text.length);
+        putBytes(wire, chunk, text.length);
         slots.put(slot, word.status, checked.status);
         slots.put(slot, word.headLength, text.length);
         slots.put(slot, word.outWritten, text.length + chunk.length);

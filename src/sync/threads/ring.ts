@@ -1,5 +1,7 @@
 // A ring of bytes in shared memory: one side puts, the other takes, and neither waits here.
 
+import { putBytes } from '../../core/bytes.ts';
+
 /**
  * Pure bytes, no records, so pieces that lie side by side leave as one. The positions are free-running 32-bit counters in
  * the slot's words: `written` is stored by the putting side alone, `read` by the taking side alone.
@@ -9,7 +11,7 @@ export class Ring {
   readonly #words: Int32Array;
   readonly #written: number;
   readonly #read: number;
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Buffer;
   readonly #mask: number;
 
   /** `bytes.length` is a power of two; `written` and `read` are indices into `words`. */
@@ -17,7 +19,7 @@ export class Ring {
     this.#words = words;
     this.#written = written;
     this.#read = read;
-    this.#bytes = bytes;
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     this.size = bytes.length;
     this.#mask = bytes.length - 1;
   }
@@ -36,8 +38,8 @@ export class Ring {
     const at = written & this.#mask;
     const first = Math.min(count, this.size - at);
     const whole = from === 0 && first === chunk.length;
-    this.#bytes.set(whole ? chunk : chunk.subarray(from, from + first), at);
-    if (first < count) this.#bytes.set(chunk.subarray(from + first, from + count), 0);
+    putBytes(this.#bytes, whole ? chunk : chunk.subarray(from, from + first), at);
+    if (first < count) putBytes(this.#bytes, chunk.subarray(from + first, from + count), 0);
     // The bytes first, then the position that shows them.
     Atomics.store(this.#words, this.#written, (written + count) | 0);
     return count;
@@ -52,8 +54,8 @@ export class Ring {
     const copy = Buffer.allocUnsafe(count);
     const at = read & this.#mask;
     const first = Math.min(count, this.size - at);
-    copy.set(this.#bytes.subarray(at, at + first), 0);
-    if (first < count) copy.set(this.#bytes.subarray(0, count - first), first);
+    putBytes(copy, this.#bytes.subarray(at, at + first), 0);
+    if (first < count) putBytes(copy, this.#bytes.subarray(0, count - first), first);
     Atomics.store(this.#words, this.#read, (read + count) | 0);
     return copy;
   }
