@@ -205,6 +205,11 @@ export class Delivery implements IntakeOwner {
   /** The client is gone: a call that no thread has yet is dropped, one that runs hears of it at its next read or write. */
   leave(): void {
     if (this.#over) return;
+    // Its answer is complete: what close() still throws is to be logged.
+    if (this.#ended && this.#slot !== none) {
+      this.#tellGone();
+      return;
+    }
     this.#over = true;
     if (this.#slot === none || this.#slots.turn(this.#slot, state.ready, state.cancelled)) this.settle();
     else this.#tellGone();
