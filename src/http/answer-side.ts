@@ -17,6 +17,10 @@ export interface AnswerSide {
   readonly status: number;
   /** Must the connection be closed behind this answer? Asked when the head leaves. */
   closing: boolean;
+  /** What it is given, up to 64 KiB, is copied at once. */
+  readonly copies: boolean;
+  /** The length of the body is not to be said, though it may be known. */
+  unmeasured: boolean;
   inform(status: 103, headers: HeaderList): void;
   start(head: ResponseHead): void;
   /** Forgets a head that has not left, so that another can take its place. */

@@ -58,6 +58,8 @@ export class Answer implements AnswerSide {
   #scheduled = false;
   /** Must the connection be closed behind this answer? Asked when the head leaves. */
   closing = false;
+  readonly copies = true;
+  unmeasured = false;
 
   constructor(outlet: Outlet, headOnly: boolean, oldClient: boolean, wantsKeepAlive: boolean) {
     this.#outlet = outlet;
@@ -145,7 +147,7 @@ export class Answer implements AnswerSide {
       this.#leave(null, false, none);
       throw tooShort(this.#sent, this.#declared);
     }
-    if (trailers.length === 0) this.measure(this.#sent);
+    if (trailers.length === 0 && !this.unmeasured) this.measure(this.#sent);
     this.#over = true;
     this.#leave(this.#last, true, trailers);
   }

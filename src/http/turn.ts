@@ -96,6 +96,9 @@ export class Turn implements Exchange {
   get headed(): boolean {
     return this.#answer.headed;
   }
+  get copies(): boolean {
+    return this.#answer.copies;
+  }
   get closing(): boolean {
     return this.#answer.closing;
   }
@@ -171,8 +174,9 @@ export class Turn implements Exchange {
     return this.#queue(() => (chunk.length <= part ? this.#put(chunk) : this.#putParts(chunk)));
   }
 
-  finish(chunk: Uint8Array): Promise<void> {
-    if (!this.#behind && chunk.length > part && this.bytes === 0) this.#answer.measure(chunk.length);
+  finish(chunk: Uint8Array, measured = true): Promise<void> {
+    if (!measured) this.#answer.unmeasured = true;
+    else if (!this.#behind && chunk.length > part && this.bytes === 0) this.#answer.measure(chunk.length);
     if (this.#behind || chunk.length > part)
       return this.#queue(() => this.#putParts(chunk).then(() => this.#complete(none)));
     const refused = this.#refuses();

@@ -31,6 +31,7 @@ export class LoopExchange implements Exchange {
   readonly client: Exchange['client'];
   readonly server: Exchange['server'];
   readonly tls = null;
+  readonly copies = false;
   readonly trailers: Exchange['trailers'] = [];
   readonly length: number | null = null;
   readonly #call: number;

@@ -42,6 +42,8 @@ export class NodeAnswer implements AnswerSide {
   #scheduled = false;
   /** Must the connection be closed behind this answer? Asked when the head leaves. */
   closing = false;
+  readonly copies = false;
+  unmeasured = false;
   /** Only the close of the connection says where its body ends (HTTP/1.0 without a length). */
   endsWithClose = false;
 
@@ -151,7 +153,7 @@ export class NodeAnswer implements AnswerSide {
 
   relay({ text, blank, body }: WholeAnswer): void {
     this.start(decodeHead(text.slice(0, blank)));
-    this.hold(body ?? fromLatin1(text.slice(blank + 2)));
+    this.hold(body ? Buffer.from(body) : fromLatin1(text.slice(blank + 2)));
     this.end([]);
   }
 
@@ -206,7 +208,7 @@ export class NodeAnswer implements AnswerSide {
     }
     if (this.#checked?.dated === false) fields.push('date', dateLine().slice('date: '.length, -2));
     if (this.#hasBody() && this.#checked?.length === null) {
-      if (whole && !trailed) fields.push('content-length', String(this.#sent));
+      if (whole && !trailed && !this.unmeasured) fields.push('content-length', String(this.#sent));
       else if (this.#oldClient) this.endsWithClose = true;
       else fields.push('transfer-encoding', 'chunked');
     }

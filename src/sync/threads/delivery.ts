@@ -267,9 +267,11 @@ export class Delivery implements IntakeOwner {
     const flags = slots.peek(slot, word.outFlags) & ~outFlag.wanting;
     if (flags === outFlag.whole) return this.#relay(slot);
     if (flags !== (outFlag.head | outFlag.end) || !this.#readHead(slot)) return false;
-    const chunk = slots.out(slot).take();
+    const chunk = this.#pull(slot);
+    if (slots.out(slot).used > (this.call.exchange?.copies ? (chunk?.length ?? 0) : 0)) return false; // in two parts
+    const sent = this.#answer(flags, chunk);
     this.#release(slot);
-    void this.#answer(outFlag.head | outFlag.end, chunk).then(() => this.settle());
+    void sent.then(() => this.settle());
     return true;
   }
 
@@ -314,12 +316,26 @@ export class Delivery implements IntakeOwner {
     if (flags & outFlag.hinted && this.#hintsMissing(slot)) return false;
     if (done && flags & outFlag.whole && !this.#over) return !this.#relay(slot);
     if (flags & outFlag.head && !this.#readHead(slot)) return false;
-    const chunk = flags & outFlag.whole ? null : slots.out(slot).take();
-    if (done) this.#release(slot);
+    const chunk = flags & outFlag.whole ? null : this.#pull(slot);
+    const copies = chunk !== null && this.call.exchange?.copies === true;
+    const rest = slots.out(slot).used - (copies ? chunk.length : 0);
+    // What stands behind the ring's edge comes before the end.
+    const known = rest > 0 ? flags & ~(outFlag.end | outFlag.failed) : flags;
+    const over = done && (rest === 0 || (flags & outFlag.whole) !== 0);
+    const sent = this.#over ? settled : this.#answer(known, chunk);
+    // From here on the thread, or another call, may write over what a carrier that copies was given.
+    if (copies) slots.out(slot).advance(chunk.length);
+    if (over) this.#release(slot);
     else if (chunk) slots.ring(slot);
-    if (!this.#over) await this.#answer(flags, chunk);
-    if (done) this.settle();
-    return chunk !== null && !done;
+    await sent;
+    if (over) this.settle();
+    return chunk !== null && !over;
+  }
+
+  /** What stands in the out-ring: as it is, for a carrier that copies it, else a copy. */
+  #pull(slot: number): Uint8Array | null {
+    const ring = this.#slots.out(slot);
+    return this.call.exchange?.copies ? ring.view() : ring.take();
   }
 
   async #answer(flags: number, chunk: Uint8Array | null): Promise<void> {
@@ -330,7 +346,10 @@ export class Delivery implements IntakeOwner {
       }
       if (chunk || (flags & outFlag.flush && !this.#flushed)) {
         this.#flushed = true;
-        await this.call.write(chunk ?? noBytes);
+        if (chunk && flags & outFlag.end && this.call.exchange) {
+          this.#ended = true;
+          await this.call.exchange.finish(chunk, false);
+        } else await this.call.write(chunk ?? noBytes);
       }
       if (this.#over) return;
       if (flags & outFlag.end && !this.#ended) {

@@ -141,10 +141,15 @@ export class Pool implements Executor {
     }
     const delivery = new Delivery(call, this.#depot);
     delivery.place = this.#open.push(delivery) - 1;
-    this.#sweeper ??= setInterval(() => this.#sweep(), sweepEvery).unref();
+    if (!this.#sweeper) this.#beginSweeps();
     if (call.length === 0 || delivery.takesAtOnce()) this.#place(delivery);
     else void this.#collect(delivery);
     return delivery.settled;
+  }
+
+  #beginSweeps(): void {
+    this.#wakes.begin();
+    this.#sweeper = setInterval(() => this.#sweep(), sweepEvery).unref();
   }
 
   /** Its body is awaited, or a part of it. */
@@ -300,6 +305,8 @@ export class Pool implements Executor {
   }
 
   #onFreed(slot: number): void {
+    // The thread may have been ended between setting the slot's bit and calling: who has the slot next would call nobody.
+    this.#look();
     this.#slots.set(slot, word.state, state.free);
     this.#release(slot);
     this.#wakeSoon();

@@ -45,6 +45,19 @@ export class Ring {
     return count;
   }
 
+  /** What can be taken, up to the ring's edge, in its own memory: it stays until advance(). null where there is nothing. */
+  view(): Uint8Array | null {
+    const read = Atomics.load(this.#words, this.#read);
+    const used = (Atomics.load(this.#words, this.#written) - read) | 0;
+    const at = read & this.#mask;
+    return used <= 0 ? null : this.#bytes.subarray(at, Math.min(at + used, this.size));
+  }
+
+  /** So many bytes of the view are taken. */
+  advance(count: number): void {
+    Atomics.store(this.#words, this.#read, (Atomics.load(this.#words, this.#read) + count) | 0);
+  }
+
   /** Takes all there is, at most `limit` bytes, as a copy; null where there is nothing. */
   take(limit: number = this.size): Uint8Array | null {
     const read = Atomics.load(this.#words, this.#read);

@@ -6,13 +6,14 @@ const worthIt = 8;
 /** ms: where no thread has taken a call for so long, calls take long. */
 const patience = 1;
 
-/** For whoever has put a call into the queue, or has taken one and finds more. */
-export function wakeForMore(slots: Slots): void {
+/** For whoever has put a call into the queue, or has taken one and finds more. Says whether it has woken a thread. */
+export function wakeForMore(slots: Slots): boolean {
   const { queued } = slots;
-  if (queued <= 0) return;
+  if (queued <= 0) return false;
   const { asleep } = slots;
-  if (asleep === 0) return;
-  if (slots.eager || queued >= worthIt * (slots.handle.threads - asleep)) slots.wakeOne();
+  if (asleep === 0) return false;
+  const awake = slots.handle.threads - asleep;
+  return (awake === 0 || slots.eager || queued >= worthIt * awake) && slots.wakeOne();
 }
 
 /**
@@ -32,19 +33,27 @@ export class Wakes {
   /** Once a turn of the loop in which calls were queued. */
   flush(): void {
     const slots = this.#slots;
-    wakeForMore(slots);
-    if (this.#timer || slots.eager || slots.asleep === 0 || slots.queued <= 0) return;
+    const woken = wakeForMore(slots);
+    // The one that was woken takes a call; no timer where that is the only one (1000 timers a second on one connection).
+    if (this.#timer || slots.eager || slots.queued <= (woken ? 1 : 0) || slots.asleep === 0) return;
     this.#claims = slots.claims;
     this.#timer = setTimeout(() => this.#look(), patience);
   }
 
-  /** Now and then: back to patience, where the threads have taken so many calls in these `ms` that they must be short. */
+  /** From now on sweep() comes every few ms. */
+  begin(): void {
+    this.#swept = this.#slots.claims;
+  }
+
+  /** Back to patience, where the threads have taken so many calls in these `ms` that they must be short. */
   sweep(ms: number): void {
     const slots = this.#slots;
     const { claims } = slots;
     const taken = (claims - this.#swept) | 0;
     this.#swept = claims;
     if (slots.eager && taken >= slots.handle.threads * ms) slots.eager = false;
+    // Whoever was woken in the other mood counts on this one: what waits is looked after again.
+    if (slots.queued > 0) this.flush();
   }
 
   close(): void {
