@@ -105,7 +105,6 @@ export class Turn implements Exchange {
   get bodyDone(): boolean {
     return this.#bodyDone;
   }
-  /** A read waits for the client. */
   get reading(): boolean {
     return this.#reader !== null;
   }
@@ -160,8 +159,7 @@ export class Turn implements Exchange {
   }
 
   inform(status: 103, headers: HeaderList): void {
-    if (this.headed || this.over || this.head.version === '1.0') return;
-    this.#answer.inform(status, headers);
+    if (!this.headed && !this.over && this.head.version !== '1.0') this.#answer.inform(status, headers);
   }
 
   start(head: ResponseHead): void {
@@ -180,8 +178,8 @@ export class Turn implements Exchange {
     if (this.#behind || chunk.length > part)
       return this.#queue(() => this.#putParts(chunk).then(() => this.#complete(none)));
     const refused = this.#refuses();
-    if (refused) return Promise.reject(refused);
     try {
+      if (refused) throw refused;
       this.#answer.hold(chunk);
     } catch (error) {
       return Promise.reject(error);
@@ -191,8 +189,8 @@ export class Turn implements Exchange {
 
   relay(answer: WholeAnswer): Promise<void> {
     const refused = this.#refuses();
-    if (refused) return Promise.reject(refused);
     try {
+      if (refused) throw refused;
       this.#decide(true);
       this.#answer.relay(answer);
     } catch (error) {
@@ -212,9 +210,9 @@ export class Turn implements Exchange {
   upgrade(): { readonly socket: Duplex; readonly rest: Uint8Array } {
     if (this.over) throw this.#fault ?? new GatewayError('CLOSED', 'Cannot upgrade: the exchange is over');
     if (this.#answer.started) throw new GatewayError('CONTRACT', 'Cannot upgrade: an answer has started');
-    const released = this.#wire.release(this);
+    const given = this.#wire.release(this);
     this.#finish('upgraded');
-    return released;
+    return given;
   }
 
   fail(why: GatewayError): void {

@@ -3,16 +3,16 @@ import { noBytes } from '../../core/bytes.ts';
 import { deferred, settled } from '../../core/deferred.ts';
 import { asError, Disconnected, type GatewayError, HttpError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import { publish, traced } from '../../core/trace.ts';
 import type { Call } from '../call.ts';
 import { failCall, logFailure } from '../failure.ts';
 import type { ResponseHeaders, StatusLine } from '../interface.ts';
 import type { Piece } from '../../http/exchange.ts';
-import { decodeHead, encodeEnviron } from './heads.ts';
+import { decodeHead } from './heads.ts';
 import type { Early } from './early.ts';
 import { Intake, type IntakeOwner } from './intake.ts';
-import { encodeRequest } from './request.ts';
+import { brief } from './briefing.ts';
 import type { Slots } from './slots.ts';
+import { tellTimes } from './times.ts';
 import { inFlag, outFlag, state, word } from './words.ts';
 
 /** What a delivery asks of its pool. */
@@ -110,24 +110,10 @@ export class Delivery implements IntakeOwner {
     const slots = this.#slots;
     this.#slot = slot;
     slots.renew(slot);
-    slots.put(slot, word.environLength, this.#encode(slot));
-    const flags = this.#pour(slot) | this.#says();
+    const flags = brief(slots, slot, this.call) | this.#pour(slot);
     slots.put(slot, word.inFlags, flags);
     slots.set(slot, word.state, state.ready);
     this.intake?.follow(flags);
-  }
-
-  /** What the thread has to know of its call. */
-  #says(): number {
-    const { exchange, informs } = this.call;
-    return (traced() ? inFlag.traced : 0) | (exchange ? inFlag.wire : 0) | (informs ? inFlag.informs : 0);
-  }
-
-  #encode(slot: number): number {
-    const slots = this.#slots;
-    const { exchange } = this.call;
-    const length = exchange ? encodeRequest(exchange, slots.environ(slot), slots.table(slot)) : -1;
-    return length < 0 ? encodeEnviron(this.call.environ, slots.environ(slot)) : length;
   }
 
   /** What there is of the body into the in-ring; gives the flags that it begins with. */
@@ -243,10 +229,7 @@ export class Delivery implements IntakeOwner {
   condemn(why: GatewayError): void {
     const slot = this.#slot;
     this.#slot = none;
-    if (slot !== none && this.#slots.get(slot, word.inFlags) & inFlag.traced) {
-      this.#slots.times[this.#slots.time(slot) + 1] = performance.timeOrigin + performance.now();
-      this.#tell(slot);
-    }
+    if (slot !== none) this.#tell(slot, true);
     if (!this.#over && !this.#ended) this.call.fail(why);
     this.#over = true;
     this.settle();
@@ -389,25 +372,16 @@ export class Delivery implements IntakeOwner {
   }
 
   #release(slot: number): void {
-    if (this.#slots.get(slot, word.inFlags) & inFlag.traced) this.#tell(slot);
+    if (this.#slots.get(slot, word.inFlags) & inFlag.traced) this.#tell(slot, false);
     this.#slot = none;
     this.intake?.stop();
     this.#slots.set(slot, word.state, state.free);
     this.#depot.release(slot);
   }
 
-  #tell(slot: number): void {
-    const { times } = this.#slots;
-    const index = this.#slots.time(slot);
-    const [entered = 0, left = 0] = [times[index], times[index + 1]];
-    const lane = this.#depot.laneOf(this.#slots.get(slot, word.thread));
-    for (const [kind, at] of [
-      ['dispatched', entered],
-      ['app.enter', entered],
-      ['app.leave', left],
-    ] as const) {
-      if (at > 0) publish({ at: at - performance.timeOrigin, id: this.call.id, lane, kind });
-    }
+  #tell(slot: number, ended: boolean): void {
+    const { laneOf } = this.#depot;
+    tellTimes(this.#slots, slot, { id: this.call.id, laneOf, ended });
   }
 
   /** Nobody waits for anything of it any more. Safe to call twice. */
