@@ -5,6 +5,7 @@ import { settled } from '../core/deferred.ts';
 import { asError, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
 import { type Log, silent } from '../core/log.ts';
 import { publish, traced } from '../core/trace.ts';
+import type { Piece } from '../http/exchange.ts';
 import { asSyncApp } from './app.ts';
 import type { Call, Executor } from './call.ts';
 import { Errors } from './error-stream.ts';
@@ -62,7 +63,10 @@ export class Inline implements Executor {
       return settled;
     }
     const job = new Job(call, this.#log);
-    if (call.length !== 0 || traced()) return this.#track(job, this.#serve(job));
+    const first = call.length === 0 ? null : here(call);
+    const whole = call.length === 0 || (first && !first.more && first.body.length <= this.#maxBody);
+    if (!whole || traced()) return this.#track(job, this.#serve(job, first));
+    if (first) job.input.from(onePiece(first.body));
     const { environ } = call;
     const { REQUEST_METHOD, PATH_INFO } = environ;
     try {
@@ -100,15 +104,15 @@ export class Inline implements Executor {
     this.#running.delete(job);
   }
 
-  /** A request with a body, which is read first. */
-  async #serve(job: Job): Promise<void> {
+  /** A request with a body, which is read first; `first` is what was read of it already. */
+  async #serve(job: Job, first: Piece | null): Promise<void> {
     const { call } = job;
     const { environ } = call;
     const { REQUEST_METHOD, PATH_INFO } = environ;
     const body = new Spool({ maxBody: this.#maxBody });
     job.input.from(body);
     try {
-      if (call.length !== 0) await body.fill(call);
+      if (call.length !== 0) await body.fill(call, first);
       this.#trace(call, 'app.enter');
       const rest = this.#begin(environ, job);
       if (rest) await drive(this.#timed(rest, job), job.sink);
@@ -199,6 +203,28 @@ class Job {
 }
 
 const noBody: Source = { ready: true, next: () => null };
+
+/** A body that has come with its head. */
+function onePiece(piece: Uint8Array): Source {
+  let left: Uint8Array | null = piece.length > 0 ? piece : null;
+  return {
+    ready: true,
+    next() {
+      const next = left;
+      left = null;
+      return next;
+    },
+  };
+}
+
+/** What is here of a body already; null where it has to be awaited, or is broken, which read() says again. */
+function here({ exchange }: Call): Piece | null {
+  try {
+    return exchange?.ready() ?? null;
+  } catch {
+    return null;
+  }
+}
 
 async function drive(rest: Iterable<void>, sink: CallSink): Promise<void> {
   let since = performance.now();

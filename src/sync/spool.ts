@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { asError, HttpError } from '../core/errors.ts';
+import type { Piece } from '../http/exchange.ts';
 import { Blocks } from './blocks.ts';
 import type { Call } from './call.ts';
 import { BodyLost } from './failure.ts';
@@ -37,10 +38,10 @@ export class Spool implements Source {
     this.#maxBody = maxBody;
   }
 
-  /** Reads the whole body. Throws what Call.read throws, HttpError 413, and BodyLost where the file system has no room (507) or fails (500). */
-  async fill(call: Pick<Call, 'read'>): Promise<void> {
-    for (let more = true; more; ) {
-      const next = await call.read();
+  /** Reads the whole body; `first` was read before. Throws what Call.read throws, HttpError 413, and BodyLost where the file system has no room (507) or fails (500). */
+  async fill(call: Pick<Call, 'read'>, first: Piece | null = null): Promise<void> {
+    for (let more = true, given = first; more; given = null) {
+      const next = given ?? (await call.read());
       more = next.more;
       if (next.body.length === 0) continue;
       this.#total += next.body.length;

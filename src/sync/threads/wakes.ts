@@ -24,6 +24,8 @@ export class Wakes {
   readonly #slots: Slots;
   #timer: NodeJS.Timeout | null = null;
   #claims = 0;
+  /** Looks in a row at which no thread had taken a call. */
+  #idle = 0;
   #swept = 0;
 
   constructor(slots: Slots) {
@@ -64,7 +66,10 @@ export class Wakes {
   #look(): void {
     this.#timer = null;
     const slots = this.#slots;
-    if (slots.claims === this.#claims && slots.queued > 0) {
+    this.#idle = slots.claims === this.#claims && slots.queued > 0 ? this.#idle + 1 : 0;
+    if (this.#idle > 0) slots.wakeOne();
+    // Once may be the machine, twice in a row is the app.
+    if (this.#idle > 1) {
       slots.eager = true;
       for (let more = slots.queued; more > 0 && slots.wakeOne(); ) more -= 1;
     }
