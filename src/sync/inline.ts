@@ -295,7 +295,8 @@ class CallSink implements Sink {
   write(chunk: Uint8Array, held: boolean): void {
     this.check();
     // An app may fill the same buffer again for its next piece, as it may on a thread, where the ring holds a copy.
-    const bytes = held ? chunk : Uint8Array.prototype.slice.call(chunk);
+    const copied = held || (this.#call.exchange?.copies === true && chunk.length <= large);
+    const bytes = copied ? chunk : Uint8Array.prototype.slice.call(chunk);
     const written = this.#inOrder(() => this.#call.write(bytes));
     if (bytes.length > large) this.#tail = written;
     if (held) return;
