@@ -141,15 +141,10 @@ export class Pool implements Executor {
     }
     const delivery = new Delivery(call, this.#depot);
     delivery.place = this.#open.push(delivery) - 1;
-    if (!this.#sweeper) this.#beginSweeps();
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepEvery).unref();
     if (call.length === 0 || delivery.takesAtOnce()) this.#place(delivery);
     else void this.#collect(delivery);
     return delivery.settled;
-  }
-
-  #beginSweeps(): void {
-    this.#wakes.begin();
-    this.#sweeper = setInterval(() => this.#sweep(), sweepEvery).unref();
   }
 
   /** Its body is awaited, or a part of it. */
@@ -328,7 +323,7 @@ export class Pool implements Executor {
 
   /** Calls that last: from now on they hear when their client goes; and those that have lasted too long are ended. */
   #sweep(): void {
-    this.#wakes.sweep(sweepEvery);
+    if (this.#slots.queued > 0) this.#wakes.flush();
     for (const overrun of this.#watch?.look(performance.now()) ?? []) this.#overrun(overrun);
     for (const delivery of this.#open) {
       if (delivery.watch()) continue;

@@ -32,7 +32,7 @@ const control = {
   wake: 2 * line,
   closing: 3 * line,
   lines: 4 * line,
-  eager: 5 * line,
+  service: 5 * line,
   sleepers: 6 * line,
 } as const;
 
@@ -241,13 +241,13 @@ export class Slots {
     return count;
   }
 
-  /** Is a thread woken for each call? (wakes.ts) */
-  get eager(): boolean {
-    return Atomics.load(this.words, control.eager) === 1;
+  /** µs that a call takes of late: a hint, which whoever knows better writes over. */
+  get service(): number {
+    return this.words[control.service] ?? 0;
   }
 
-  set eager(eager: boolean) {
-    Atomics.store(this.words, control.eager, eager ? 1 : 0);
+  set service(service: number) {
+    this.words[control.service] = service;
   }
 
   /** Wakes one sleeper, always the lowest: a few hot threads serve most, and the others' caches stay cold (LIFO). */

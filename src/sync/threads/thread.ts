@@ -19,7 +19,7 @@ import { Output } from './output.ts';
 import { SlotSink, SlotSource, environFor } from './passage.ts';
 import { Slots } from './slots.ts';
 import { inFlag, outFlag, state, word } from './words.ts';
-import { wakeForMore } from './wakes.ts';
+import { Pace, wakeForMore } from './wakes.ts';
 import { Wear } from './wear.ts';
 
 /** ms: after so long the thread's own loop gets a turn between two calls, for the app's timers and promises. */
@@ -77,20 +77,24 @@ function seat(): Promise<Seat> {
 /** Serves until the pool closes, or until it is dismissed. Between calls the thread's event loop lives. */
 async function work(bench: Bench, wear: Wear): Promise<void> {
   const { slots, index } = bench;
+  const pace = new Pace(slots);
   let since = performance.now();
   while (stays(bench)) {
     const slot = slots.claim();
     if (slot < 0) {
       await sleepUntilCalled(slots, index);
       since = performance.now();
+      pace.awake(since);
       continue;
     }
     if (!serve(bench, slot)) return;
     const now = performance.now();
+    pace.served(now);
     sayWear(wear, now);
     if (now - since > maxTurn) {
       await setImmediate();
       since = performance.now();
+      pace.awake(since);
     } else await undefined;
   }
 }
@@ -98,16 +102,20 @@ async function work(bench: Bench, wear: Wear): Promise<void> {
 /** The same without an event loop: what the app leaves to timers and promises never runs. */
 function workBlocked(bench: Bench, wear: Wear): void {
   const { slots, index } = bench;
+  const pace = new Pace(slots);
   while (stays(bench)) {
     const slot = slots.claim();
     if (slot < 0) {
       const seen = lieDown(slots, index);
       if (seen !== null) Atomics.wait(slots.words, slots.bell(index), seen);
       slots.getUp(index);
+      pace.awake(performance.now());
       continue;
     }
     if (!serve(bench, slot)) return;
-    sayWear(wear, performance.now());
+    const now = performance.now();
+    pace.served(now);
+    sayWear(wear, now);
   }
 }
 

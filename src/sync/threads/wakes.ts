@@ -1,9 +1,11 @@
-// When a sleeping thread is woken: seldom where calls are short, at once where they take long.
+// When a sleeping thread is woken: where the calls that wait are worth it, by what they take.
 import type { Slots } from './slots.ts';
 
-/** Calls that wait for each thread which is awake, before another is woken to help: a wake costs as much as several short calls. */
-const worthIt = 8;
-/** ms: where no thread has taken a call for so long, calls take long. */
+/** µs of work that wait for each thread which is awake, before another is woken to help: about ten times what a wake costs. */
+const worthIt = 100;
+/** µs: what a call counts as at most, and all count as where none was taken for so long. */
+const long = 1000;
+/** ms after which the loop looks whether the threads go on. */
 const patience = 1;
 
 /** For whoever has put a call into the queue, or has taken one and finds more. Says whether it has woken a thread. */
@@ -13,49 +15,60 @@ export function wakeForMore(slots: Slots): boolean {
   const { asleep } = slots;
   if (asleep === 0) return false;
   const awake = slots.handle.threads - asleep;
-  return (awake === 0 || slots.eager || queued >= worthIt * awake) && slots.wakeOne();
+  return (awake === 0 || queued * slots.service >= worthIt * awake) && slots.wakeOne();
+}
+
+/** A thread's side: what a call takes of late, for whoever wakes. */
+export class Pace {
+  readonly #slots: Slots;
+  #mean = 0;
+  #since: number;
+
+  constructor(slots: Slots) {
+    this.#slots = slots;
+    this.#since = performance.now();
+  }
+
+  /** The thread has slept until now (ms). */
+  awake(now: number): void {
+    this.#since = now;
+  }
+
+  /** A call has ended. */
+  served(now: number): void {
+    const took = Math.min((now - this.#since) * 1000, long);
+    this.#since = now;
+    this.#mean += (took - this.#mean) / 8;
+    const { service } = this.#slots;
+    // Down at once, up slowly: a thread that is seldom used is slow by that alone, and would have more of its kind woken.
+    const up = Math.ceil((this.#mean - service) / 16);
+    this.#slots.service = up > 0 ? service + up : Math.ceil(this.#mean);
+  }
 }
 
 /**
- * The loop's side. 16 threads, GET hello on 64 connections: 0.83 of the CPU that each wake for itself takes (1.21), while
- * an app that blocks for 20 ms has them all (Node 20; shares of raw node:http).
+ * The loop's side. 64 connections that are answered at once keep one thread of sixteen busy and no other; an app that
+ * blocks has them all from its second millisecond on.
  */
 export class Wakes {
   readonly #slots: Slots;
   #timer: NodeJS.Timeout | null = null;
   #claims = 0;
-  /** Looks in a row at which no thread had taken a call. */
-  #idle = 0;
-  #swept = 0;
+  /** No thread had taken a call at the last look: that may be the machine. */
+  #idle = false;
 
   constructor(slots: Slots) {
     this.#slots = slots;
   }
 
-  /** Once a turn of the loop in which calls were queued. */
+  /** Once a turn of the loop in which calls were queued, and now and then while some are open. */
   flush(): void {
     const slots = this.#slots;
     const woken = wakeForMore(slots);
     // The one that was woken takes a call; no timer where that is the only one (1000 timers a second on one connection).
-    if (this.#timer || slots.eager || slots.queued <= (woken ? 1 : 0) || slots.asleep === 0) return;
+    if (this.#timer || slots.queued <= (woken ? 1 : 0) || slots.asleep === 0) return;
     this.#claims = slots.claims;
     this.#timer = setTimeout(() => this.#look(), patience);
-  }
-
-  /** From now on sweep() comes every few ms. */
-  begin(): void {
-    this.#swept = this.#slots.claims;
-  }
-
-  /** Back to patience, where the threads have taken so many calls in these `ms` that they must be short. */
-  sweep(ms: number): void {
-    const slots = this.#slots;
-    const { claims } = slots;
-    const taken = (claims - this.#swept) | 0;
-    this.#swept = claims;
-    if (slots.eager && taken >= slots.handle.threads * ms) slots.eager = false;
-    // Whoever was woken in the other mood counts on this one: what waits is looked after again.
-    if (slots.queued > 0) this.flush();
   }
 
   close(): void {
@@ -63,16 +76,17 @@ export class Wakes {
     this.#timer = null;
   }
 
+  /** Where no thread has taken a call meanwhile, another is woken; where that is so twice, those that are awake are at long ones. */
   #look(): void {
     this.#timer = null;
     const slots = this.#slots;
-    this.#idle = slots.claims === this.#claims && slots.queued > 0 ? this.#idle + 1 : 0;
-    if (this.#idle > 0) slots.wakeOne();
-    // Once may be the machine, twice in a row is the app.
-    if (this.#idle > 1) {
-      slots.eager = true;
+    const idle = slots.claims === this.#claims && slots.queued > 0;
+    if (idle) slots.wakeOne();
+    if (idle && this.#idle) {
+      slots.service = long;
       for (let more = slots.queued; more > 0 && slots.wakeOne(); ) more -= 1;
     }
+    this.#idle = idle;
     this.flush();
   }
 }
