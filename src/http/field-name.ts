@@ -13,6 +13,8 @@ export interface FieldName {
   readonly frames: boolean;
   /** It has a "_", and so may become the variable of another name. */
   readonly underscored: boolean;
+  /** The head that had it last, by its count: how one that comes twice is found. */
+  seen: number;
 }
 
 const deciding = ['host', 'content-length', 'transfer-encoding', 'connection', 'expect'];
@@ -65,6 +67,7 @@ export function fieldName(text: string): FieldName {
     decides: deciding.includes(text),
     frames: text === 'content-length' || text === 'transfer-encoding',
     underscored: text.includes('_'),
+    seen: 0,
   };
 }
 

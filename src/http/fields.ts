@@ -9,11 +9,14 @@ export class Fields {
   readonly names: readonly FieldName[];
   /** Where each value begins and ends in the text: two numbers a field. */
   readonly values: readonly number[];
+  /** Each name is a common one, and comes once. */
+  readonly plain: boolean;
 
-  constructor(text: ByteString, names: readonly FieldName[], values: readonly number[]) {
+  constructor(text: ByteString, names: readonly FieldName[], values: readonly number[], plain: boolean) {
     this.text = text;
     this.names = names;
     this.values = values;
+    this.plain = plain;
   }
 
   get count(): number {

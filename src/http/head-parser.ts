@@ -17,6 +17,8 @@ const line = { method: 0, target: 0, version: 0, head: 0 };
 const names: FieldName[] = [];
 const values: number[] = [];
 const framing = noFraming();
+/** How many heads were parsed. */
+let heads = 0;
 
 /** Where the head that was parsed last ends, behind its empty line. */
 export function headEnd(): number {
@@ -131,6 +133,8 @@ function fieldsOf(bytes: Buffer, start: number, end: number, count: number, limi
   const text = bytes.toString('latin1', start, end);
   clear(framing);
   let kept = 0;
+  let plain = true;
+  heads += 1;
   for (let index = 0; index < count; index += 1) {
     const name = names[index];
     if (!name) break; // field() has set it
@@ -141,12 +145,14 @@ function fieldsOf(bytes: Buffer, start: number, end: number, count: number, limi
       note(framing, name.text, text.slice(valueStart, valueEnd));
       if (name.frames && tabBehind(text, valueEnd)) throw broken(`a tab follows the value of ${name.text}`);
     }
+    if (name.number < 0 || name.seen === heads) plain = false;
+    name.seen = heads;
     names[kept] = name;
     values[2 * kept] = valueStart;
     values[2 * kept + 1] = valueEnd;
     kept += 1;
   }
-  return new Fields(text, names.slice(0, kept), values.slice(0, 2 * kept));
+  return new Fields(text, names.slice(0, kept), values.slice(0, 2 * kept), plain);
 }
 
 function event(

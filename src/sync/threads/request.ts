@@ -30,7 +30,8 @@ export function encodeRequest(exchange: Exchange, region: Buffer, table: Int32Ar
   const place = server ? server[0] : '';
   table[0] = asRequest;
   table[1] = fields.count;
-  table[2] = versions.indexOf(head.version) | (exchange.secure ? 4 : 0) | kindOf(server);
+  table[2] =
+    versions.indexOf(head.version) | (exchange.secure ? 4 : 0) | kindOf(server) | (fields.plain ? 32 : 0);
   table[3] = client ? client[1] : -1;
   table[4] = server?.[1] ?? 0;
   table[5] = method.length;
@@ -109,7 +110,7 @@ function takeFields(table: Int32Array, text: string, start: number): Fields {
     }
     values.push(start + (table[at + 1] ?? 0), start + (table[at + 2] ?? 0));
   }
-  return new Fields(text, names, values);
+  return new Fields(text, names, values, ((table[2] ?? 0) & 32) !== 0);
 }
 
 function kindOf(server: Bound | null): number {
