@@ -20,7 +20,7 @@ const elsewhere: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads `--name value`, `--name=value`, `-b value`, `-bvalue`, `--switch`, `--no-switch`; `--` ends the flags; of a
+ * Reads `--name value`, `--name=value`, `-b value`, `-bvalue`, `--switch`, `--switch off`, `--no-switch`; `--` ends the flags; of a
  * repeated flag the last holds, but a list takes all, and so do pairs. `names` are the settings that this command takes. Throws GatewayError USAGE.
  */
 export function parseArgs(argv: readonly string[], names?: readonly SettingName[]): Args {
@@ -36,7 +36,8 @@ export function parseArgs(argv: readonly string[], names?: readonly SettingName[
       help = true;
     } else if (/^-./.test(word)) {
       const { row, flag, text } = flagOf(word, rows);
-      const value = typeof text === 'boolean' ? text : parseValue(row, text ?? taken(words, row, flag), flag);
+      const said = text === true && /^(on|off)$/.test(words[0] ?? '') ? words.shift() === 'on' : text;
+      const value = typeof said === 'boolean' ? said : parseValue(row, said ?? taken(words, row, flag), flag);
       const before = config[row.name];
       config[row.name] = before === undefined ? value : together(before, value);
     } else {

@@ -18,9 +18,10 @@ import { Parser } from './parser.ts';
 import { settle } from './settle.ts';
 import { releaseSlab, type Slab } from './slab.ts';
 import { tap, untap } from './tap.ts';
+import type { Newcomer, Ticket } from './ticket.ts';
 import { Turn, type Wire } from './turn.ts';
 
-export class Connection implements Wire, Outlet, Deadlined {
+export class Connection implements Wire, Outlet, Deadlined, Newcomer {
   readonly origin: Origin;
   deadline: number;
   readonly #socket: Socket;
@@ -38,12 +39,13 @@ export class Connection implements Wire, Outlet, Deadlined {
   /** A head has begun, and its deadline runs. */
   #inHead = false;
   #paused = false;
-  /** performance.now() since when. */
-  #pausedSince = 0;
+  #pausedSince = 0; // by performance.now()
   /** What comes behind the request is dropped, and the connection closed behind its answer. */
   #deaf = false;
   readonly #out: Outflow;
   readonly #pace: Pace;
+  /** For the first request. */
+  #ticket: Ticket | null = null;
 
   constructor(socket: Socket, house: House, origin: Origin) {
     this.#socket = socket;
@@ -60,6 +62,7 @@ export class Connection implements Wire, Outlet, Deadlined {
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
     socket.on('drain', this.#onDrain);
+    if (house.arrived) this.#ticket = house.arrived(this);
   }
 
   /** Closes an idle connection now, and a busy one behind its answer. */
@@ -67,6 +70,10 @@ export class Connection implements Wire, Outlet, Deadlined {
     if (this.#turn || this.#phase !== 'open') return;
     this.#close();
     this.#socket.destroySoon(); // nothing is under way: nobody has to be waited for
+  }
+
+  giveUp(): void {
+    if (this.#requests === 0 && this.#phase === 'open') this.#stopWaiting();
   }
 
   /** Cuts it, whatever it does. */
@@ -80,6 +87,10 @@ export class Connection implements Wire, Outlet, Deadlined {
 
   answerTo({ head, keepAlive }: HeadEvent): AnswerSide {
     return new Answer(this, head.method === 'HEAD', head.version === '1.0', keepAlive);
+  }
+
+  get ticket(): Ticket | null {
+    return this.#requests === 1 ? this.#ticket : null;
   }
 
   take(): ParserEvent | null {
@@ -205,6 +216,7 @@ export class Connection implements Wire, Outlet, Deadlined {
     this.#phase = 'closed';
     this.#turn?.lost(new Disconnected());
     this.#turn = null;
+    this.#returnTicket();
     this.#out.closed();
     this.#house.deadlines.delete(this);
     this.#house.left(this);
@@ -228,10 +240,14 @@ export class Connection implements Wire, Outlet, Deadlined {
       return this.#tooSlow(`It took no byte for ${sendTimeout} ms`);
     if (this.#turn) return this.#checkBody(now);
     if (fullSince > 0) return; // it is to take what it was sent, before it is asked for more
-    if (this.#inHead) return this.#refuse(new HttpError(408, 'The request did not come in time'));
-    if (!this.#resting) return this.#close();
+    if (this.#inHead || !this.#resting) return this.#stopWaiting();
     this.#resting = false;
     this.deadline = now + this.#house.limits.idleTimeout;
+  }
+
+  #stopWaiting(): void {
+    if (this.#inHead) this.#refuse(new HttpError(408, 'The request did not come in time'));
+    else this.#close();
   }
 
   /** Idle from the next turn of the wheel on, so that no request has to ask for the time (0.04 µs of it). */
@@ -348,15 +364,11 @@ export class Connection implements Wire, Outlet, Deadlined {
       error instanceof HttpError
         ? error
         : new HttpError(500, 'The request could not be read', { cause: error });
+    const { status, message: why } = known;
     if (!(error instanceof HttpError)) this.#house.log.error('The engine failed', { error });
-    else
-      this.#house.log.debug('A request was refused', {
-        status: known.status,
-        why: known.message,
-        client: this.origin.client?.[0],
-      });
+    else this.#house.log.debug('A request was refused', { status, why, client: this.origin.client?.[0] });
     this.#out.flush();
-    this.#socket.write(encodeRefusal(known.status, known.message), 'latin1');
+    this.#socket.write(encodeRefusal(status, why), 'latin1');
     this.#close();
   }
 
@@ -367,12 +379,18 @@ export class Connection implements Wire, Outlet, Deadlined {
     if (this.#phase !== 'open') return;
     this.#out.flush();
     this.#phase = 'lingering';
+    this.#returnTicket();
     const { sendTimeout, lingerTimeout } = this.#house.limits;
     this.deadline = performance.now() + sendTimeout;
     this.#socket.end(() => {
       this.deadline = performance.now() + lingerTimeout; // our side has left: now the other one's
     });
     if (this.#paused) this.#resume();
+  }
+
+  #returnTicket(): void {
+    if (this.#requests === 0) this.#ticket?.left();
+    this.#ticket = null;
   }
 
   #resume(): void {

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { ByteString, HeaderList } from '../core/bytes.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
+import type { Ticket } from './ticket.ts';
 
 export type Address = readonly [host: string, port: number];
 export type Bound = Address | readonly [path: string, port: null];
@@ -48,6 +49,8 @@ export interface Exchange extends Origin {
   /** Unique in this process. */
   readonly id: string;
   readonly head: RequestHead;
+  /** What the connection was given when it was accepted, where this is its first request: see ListenerOptions.arrived. */
+  readonly ticket: Ticket | null;
   /** The declared length of the request body: 0 for none, null for chunked. */
   readonly length: number | null;
   /**

@@ -4,6 +4,7 @@ import type { Deadlined, Deadlines } from './deadlines.ts';
 import type { HeadEvent } from './events.ts';
 import type { Handler, Origin } from './exchange.ts';
 import type { Limits } from './limits.ts';
+import type { Arrived } from './ticket.ts';
 
 export interface House {
   readonly handler: Handler;
@@ -14,6 +15,8 @@ export interface House {
   readonly draining: boolean;
   /** Hears what trusted proxies say of their clients; null where none is trusted. Throws HttpError. */
   readonly correct: Correction | null;
+  /** Gives each connection a ticket for its first request; null where none is given. */
+  readonly arrived: Arrived | null;
   /** The connection is closed, or was given away. */
   left(member: Deadlined): void;
 }

@@ -19,6 +19,7 @@ import type { Bound, Handler, Origin } from './exchange.ts';
 import { correctionFor, type ForwardedOptions } from './forwarded.ts';
 import type { Correction, House } from './house.ts';
 import { type Limits, limitsOf } from './limits.ts';
+import type { Arrived } from './ticket.ts';
 
 export interface ListenerOptions extends DoorwayOptions {
   readonly handler: Handler;
@@ -26,6 +27,8 @@ export interface ListenerOptions extends DoorwayOptions {
   readonly log?: Log;
   /** Which proxies may speak for their clients; none by default. */
   readonly forwarded?: ForwardedOptions | undefined;
+  /** Called for each connection as soon as HTTP may come: when it is accepted, behind the PROXY header and the handshake where there are any. */
+  readonly arrived?: Arrived | undefined;
 }
 
 export class Listener implements AsyncDisposable, House, Hall {
@@ -34,6 +37,7 @@ export class Listener implements AsyncDisposable, House, Hall {
   readonly log: Log;
   readonly deadlines: Deadlines = new Deadlines();
   readonly correct: Correction | null;
+  readonly arrived: Arrived | null;
   draining = false;
   readonly #connections = new Set<Connection>();
   readonly #doorway: Doorway;
@@ -43,15 +47,17 @@ export class Listener implements AsyncDisposable, House, Hall {
   #emptied: (() => void) | null = null;
 
   /** Throws GatewayError USAGE or TLS for a certificate, a key or a peer that cannot be used. */
-  constructor({ handler, limits = {}, log = silent, tls, proxyProtocol, forwarded }: ListenerOptions) {
+  constructor(options: ListenerOptions) {
+    const { handler, limits = {}, log = silent, tls, proxyProtocol, forwarded } = options;
     steady();
     this.handler = handler;
     this.limits = limitsOf(limits);
     this.log = log;
     this.correct = forwarded ? correctionFor(forwarded) : null;
+    this.arrived = options.arrived ?? null;
     this.#doorway = new Doorway(this, { tls, proxyProtocol });
-    const options = { allowHalfOpen: true, noDelay: true, highWaterMark: 64 * 1024 };
-    this.#server = createServer(options, (socket) => this.#accept(socket));
+    const sockets = { allowHalfOpen: true, noDelay: true, highWaterMark: 64 * 1024 };
+    this.#server = createServer(sockets, (socket) => this.#accept(socket));
   }
 
   /** Those in the doorway count. */

@@ -13,7 +13,7 @@ import type { RequestHead, ResponseHead } from './head.ts';
 import { traceEnd, traceRequest } from './turn-trace.ts';
 
 /** What a turn needs of its connection. */
-export interface Wire {
+export interface Wire extends Pick<Exchange, 'ticket'> {
   /** Makes the answer to a request; asked once a turn. */
   answerTo(event: HeadEvent): AnswerSide;
   /** The next event of the body; null where the client has not sent it yet. Throws HttpError where it is broken. */
@@ -67,13 +67,12 @@ export class Turn implements Exchange {
   #gone: AbortController | null = null;
 
   constructor(wire: Wire, event: HeadEvent, origin: Origin) {
-    const { head, length } = event;
     this.#wire = wire;
     this.#origin = origin;
-    this.head = head;
-    this.length = length;
+    this.head = event.head;
+    this.length = event.length;
     this.#expects = event.expectsContinue;
-    this.#bodyDone = length === 0;
+    this.#bodyDone = event.length === 0;
     this.#answer = wire.answerTo(event);
     if (traced()) traceRequest(this);
   }
@@ -92,6 +91,9 @@ export class Turn implements Exchange {
   }
   get tls(): TlsInfo | null {
     return this.#origin.tls;
+  }
+  get ticket(): Exchange['ticket'] {
+    return this.#wire.ticket;
   }
   get headed(): boolean {
     return this.#answer.headed;

@@ -51,6 +51,7 @@ export interface Plan {
 export function planFor(kind: Kind, reference: boolean, config: Settled, shown: string): Plan {
   const server = config.server === 'auto' ? kind : config.server;
   const threads = config.threads ?? (reference ? 4 : 0);
+  if (!config.buffer) checkUnbuffered(shown, { kind, server, threads });
   if (config.lint && kind === 'async') {
     throw new GatewayError(
       'USAGE',
@@ -73,6 +74,22 @@ export function planFor(kind: Kind, reference: boolean, config: Settled, shown: 
   const how = threads > 0 ? 'threads' : 'inline';
   if (kind === 'async') return { carrier: `sync ${how} ← async`, threads };
   return { carrier: server === 'sync' ? `sync ${how}` : `async ← sync ${how}`, threads };
+}
+
+/** A connection can hold a thread only where threads are what it is served by. */
+function checkUnbuffered(
+  shown: string,
+  { kind, server, threads }: { kind: Kind; server: Kind; threads: number },
+): void {
+  let why: string | null = null;
+  if (kind === 'async') why = 'it is an async app, whose requests hold no thread';
+  else if (server === 'async') why = 'the async server reads for itself, and a thread gets what has come';
+  else if (threads === 0) why = 'it runs on the event loop, which nobody may hold; give it threads';
+  if (why === null) return;
+  throw new GatewayError(
+    'USAGE',
+    `Cannot serve "${shown}" with the buffer off: ${why}, or leave --buffer on`,
+  );
 }
 
 /** Does this carrier call the app in this thread? Otherwise its threads load it. */
@@ -187,9 +204,9 @@ function asyncOptions({ config, log }: Order): AsyncServerOptions {
 }
 
 function syncOptions({ threads, config, log, onUnfit }: Order): SyncServerOptions {
-  const { grace, queue, maxBody, engine, environ } = config;
+  const { grace, queue, maxBody, engine, environ, buffer } = config;
   const more = { ...listenerOptions(config), ...threadOptions({ ...config, onUnfit }) };
-  return { threads, backlog: queue, maxBody, grace, engine, environ, log, ...more };
+  return { threads, backlog: queue, maxBody, grace, engine, environ, buffer, log, ...more };
 }
 
 /** The engine has dropped or refused them; a bridge makes variables of them where it has not. */

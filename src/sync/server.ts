@@ -10,6 +10,7 @@ import { type Engine, type Listening, listenerFor } from '../http/engine.ts';
 import type { Bound, Exchange, Piece } from '../http/exchange.ts';
 import type { ForwardedOptions } from '../http/forwarded.ts';
 import type { Limits } from '../http/limits.ts';
+import type { Newcomer } from '../http/ticket.ts';
 import type { Call, Executor } from './call.ts';
 import { type DeploymentOptions, deploymentOf } from './deployment.ts';
 import { type EnvironOptions, environOf } from './environ.ts';
@@ -27,6 +28,11 @@ export interface SyncServerOptions extends DoorwayOptions, ThreadOptions, Deploy
   readonly spare?: number;
   /** Requests that wait beyond those; one more is answered 503. 2048. */
   readonly backlog?: number;
+  /**
+   * Off: a thread is claimed when a connection is accepted, and waits for its client; one request a connection. Threads
+   * and our own engine only. On.
+   */
+  readonly buffer?: boolean;
   /** Bytes of a request body; beyond them 413. */
   readonly maxBody?: number;
   readonly limits?: Partial<Limits>;
@@ -46,7 +52,8 @@ export interface SyncServerOptions extends DoorwayOptions, ThreadOptions, Deploy
 
 /**
  * Serves a sync app: a function on this thread's event loop, a reference (`'app.ts:app'`) on threads. Throws GatewayError
- * USAGE for a function with threads (it cannot be sent there), APP_LOAD for a reference that names no file.
+ * USAGE for a function with threads (it cannot be sent there) and for `buffer: false` without threads or on another engine,
+ * APP_LOAD for a reference that names no file.
  */
 export class SyncServer implements AsyncDisposable {
   readonly #executor: Executor;
@@ -56,21 +63,24 @@ export class SyncServer implements AsyncDisposable {
 
   constructor(app: SyncApp | AppSource | AppRef, options: SyncServerOptions = {}) {
     const { limits, maxBody, log = createLog({ level: 'warn' }), grace = 10_000 } = options;
-    const { tls, proxyProtocol, forwarded } = options;
+    const { tls, proxyProtocol, forwarded, engine = 'own', buffer = true } = options;
     const given: EnvironOptions = {
       underscores: limits?.underscores === 'allow',
       deployment: deploymentOf(options),
     };
     this.#grace = grace;
     this.#executor = executorFor(app, { ...options, log, given });
-    this.#listener = listenerFor(options.engine ?? 'own', {
+    const pool = buffer ? null : unbuffered(this.#executor, engine);
+    this.#listener = listenerFor(engine, {
       handler: (exchange) => this.#executor.run(new ExchangeCall(exchange, given)),
-      limits: { ...limits, ...(maxBody !== undefined && { maxBody }) },
+      // A thread was claimed for a connection's first request: there is no other.
+      limits: { ...limits, ...(maxBody !== undefined && { maxBody }), ...(pool && { maxRequests: 1 }) },
       log,
       tls,
       proxyProtocol,
       forwarded,
       upgrades: false, // a sync app has no WebSocket: each request is a plain one
+      ...(pool && { arrived: (newcomer: Newcomer) => pool.reserve(newcomer) }),
     });
   }
 
@@ -139,6 +149,20 @@ function executorFor(app: SyncApp | AppSource | AppRef, options: SyncServerOptio
     ...(backlog !== undefined && { backlog }),
     ...(argument && { argument }),
   });
+}
+
+/** Throws GatewayError USAGE where no thread can be claimed for a connection. */
+function unbuffered(executor: Executor, engine: Engine): Pool {
+  const cannot = 'Cannot switch the buffer off';
+  if (!(executor instanceof Pool)) {
+    const why =
+      'the app is on the event loop, which nobody may hold; give it threads, or leave the buffer on';
+    throw new GatewayError('USAGE', `${cannot}: ${why}`);
+  }
+  if (engine === 'own') return executor;
+  const why =
+    'only our own engine claims a thread for each connection; leave the engine at "own", or the buffer on';
+  throw new GatewayError('USAGE', `${cannot}: ${why}`);
 }
 
 /** Inline, for an app that is loaded when the server starts. */

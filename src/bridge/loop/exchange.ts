@@ -32,6 +32,7 @@ export class LoopExchange implements Exchange {
   readonly server: Exchange['server'];
   readonly tls = null;
   readonly copies = false;
+  readonly ticket = null;
   readonly trailers: Exchange['trailers'] = [];
   readonly length: number | null = null;
   readonly #call: number;

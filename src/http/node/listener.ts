@@ -26,13 +26,19 @@ export class NodeListener implements AsyncDisposable {
   #bound: Bound = ['', 0];
   #closed: Promise<void> | null = null;
 
-  /** Throws GatewayError USAGE for TLS and the PROXY protocol: they are the own engine's. */
-  constructor({ handler, limits, log, forwarded, tls, proxyProtocol, upgrades = true }: NodeListenerOptions) {
+  /** Throws GatewayError USAGE for TLS, the PROXY protocol and tickets: they are the own engine's. */
+  constructor(options: NodeListenerOptions) {
+    const { handler, limits, log, forwarded, tls, proxyProtocol, arrived, upgrades = true } = options;
     const proxied = (proxyProtocol ?? []).length > 0;
     if (tls || proxied)
       throw new GatewayError(
         'USAGE',
         `Cannot take ${tls ? 'TLS' : 'the PROXY protocol'} on node:http: leave the engine at "own", or put a proxy before it`,
+      );
+    if (arrived)
+      throw new GatewayError(
+        'USAGE',
+        'Cannot keep a place for each connection on node:http: leave the engine at "own"',
       );
     this.#desk = new NodeDesk({
       handler: (exchange) => handler(exchange),

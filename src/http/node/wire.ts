@@ -34,6 +34,7 @@ export interface Line extends Pick<Wire, 'waiting' | 'room' | 'mustClose' | 'ans
 
 export class NodeWire implements Wire {
   readonly turn: Turn;
+  readonly ticket = null;
   readonly #line: Line;
   readonly #arrival: Arrival;
   readonly #answer: NodeAnswer;

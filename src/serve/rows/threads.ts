@@ -84,6 +84,15 @@ export const threadsRows = [
     group: 'Threads',
   },
   {
+    name: 'buffer',
+    flags: ['--buffer'],
+    variable: 'DUALGATE_BUFFER',
+    type: 'switch',
+    default: true,
+    help: 'A request is read before a thread takes it; off: a thread is claimed when a connection is accepted, and waits for its client, as with the sync worker of gunicorn: for sync apps on threads, on our own engine; one request a connection',
+    group: 'Threads',
+  },
+  {
     name: 'printIds',
     flags: ['--print-ids'],
     variable: 'DUALGATE_PRINT_IDS',

@@ -80,18 +80,19 @@ export class Watch {
     }
   }
 
-  /** Changes with each byte that the app takes of its body, and the server of its answer. */
+  /** Changes with each byte that the app takes of its body, and the server of its answer, and when a head comes that was awaited. */
   #markOf(slot: number): number {
     const slots = this.#slots;
     // Three odd factors: that the sum stays the same while its parts change would be chance, and would repeat.
     const bytes =
       Math.imul(slots.get(slot, word.inRead), 0x9e3779b1) + Math.imul(slots.get(slot, word.outRead), 3);
-    return (bytes + Math.imul(slots.get(slot, word.outFlags) & progress, 0x85ebca6b)) | 0;
+    const held = slots.get(slot, word.inFlags) & inFlag.held;
+    return (bytes + Math.imul((slots.get(slot, word.outFlags) & progress) | held, 0x85ebca6b)) | 0;
   }
 
-  /** The soft stage first: what blocks, throws. True where that was long enough ago. */
+  /** The soft stage first: what blocks, throws. True where that was long enough ago, and nobody waits for a head: that ends by itself. */
   #isOver(slot: number, call: Watched): boolean {
-    if (call.warned >= 0) return this.#clock - call.warned >= call.grace;
+    if (call.warned >= 0) return this.#clock - call.warned >= call.grace && !this.#isHeld(slot);
     const { timeout, requestTimeout } = this.#limits;
     const inAll = requestTimeout > 0 && this.#clock - call.begun >= requestTimeout;
     if (!inAll && (timeout === 0 || this.#clock - call.since < timeout)) return false;
@@ -102,6 +103,10 @@ export class Watch {
     this.#slots.add(slot, word.inFlags, inFlag.late);
     this.#slots.ring(slot);
     return false;
+  }
+
+  #isHeld(slot: number): boolean {
+    return (this.#slots.get(slot, word.inFlags) & inFlag.held) !== 0;
   }
 }
 

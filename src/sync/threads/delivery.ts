@@ -1,40 +1,29 @@
 // One call on its way through a slot, as the loop sees it: filled, fed, drained, given back.
 import { noBytes } from '../../core/bytes.ts';
 import { deferred, settled } from '../../core/deferred.ts';
-import { asError, Disconnected, type GatewayError, HttpError } from '../../core/errors.ts';
-import type { Log } from '../../core/log.ts';
+import { asError, asGateway, Disconnected, type GatewayError, HttpError } from '../../core/errors.ts';
+import { traced } from '../../core/trace.ts';
 import type { Call } from '../call.ts';
 import { failCall, logFailure } from '../failure.ts';
 import type { ResponseHeaders, StatusLine } from '../interface.ts';
 import type { Piece } from '../../http/exchange.ts';
-import { decodeHead } from './heads.ts';
-import type { Early } from './early.ts';
-import { Intake, type IntakeOwner } from './intake.ts';
 import { brief } from './briefing.ts';
+import type { Depot } from './depot.ts';
+import { decodeHead } from './heads.ts';
+import { Intake, type IntakeOwner } from './intake.ts';
+import type { Held } from './reservation.ts';
 import type { Slots } from './slots.ts';
 import { tellTimes } from './times.ts';
 import { inFlag, outFlag, state, word } from './words.ts';
-
-/** What a delivery asks of its pool. */
-export interface Depot {
-  readonly slots: Slots;
-  readonly log: Log;
-  /** The slot is free again. */
-  release(slot: number): void;
-  /** It has settled. Once. */
-  over(delivery: Delivery): void;
-  /** The places for calls whose body is still on its way. */
-  readonly early: Early;
-  /** `thread 3` */
-  laneOf(thread: number): string;
-}
 
 const none = -1;
 /** A whole answer up to so many bytes leaves as one text: it costs the socket less than bytes do. */
 const shortest = 2 * 1024;
 
-export class Delivery implements IntakeOwner {
-  readonly call: Call;
+export class Delivery implements IntakeOwner, Held {
+  call: Call;
+  /** The head is still to come: see take(). */
+  held = false;
   /** Its index among the pool's open deliveries. */
   place: number = none;
   /** The way in, of a request whose body is not here yet. */
@@ -110,10 +99,28 @@ export class Delivery implements IntakeOwner {
     const slots = this.#slots;
     this.#slot = slot;
     slots.renew(slot);
-    const flags = brief(slots, slot, this.call) | this.#pour(slot);
+    const flags = this.held ? inFlag.held | (traced() ? inFlag.traced : 0) : this.#fill(slot);
     slots.put(slot, word.inFlags, flags);
     slots.set(slot, word.state, state.ready);
     this.intake?.follow(flags);
+  }
+
+  /** The head that it was held for has come: what is there goes into its slot, or stands where it stood in the backlog. */
+  take(call: Call): void {
+    this.call = call;
+    this.held = false;
+    if (call.length !== 0 && !this.takesAtOnce()) this.#intake();
+    const [slot, slots] = [this.#slot, this.#slots];
+    if (slot === none) return;
+    const flags = this.#fill(slot);
+    slots.add(slot, word.inFlags, flags & ~inFlag.traced);
+    slots.clear(slot, inFlag.held); // all the rest before that: a thread may have been waiting for it
+    slots.ring(slot);
+    this.intake?.follow(flags);
+  }
+
+  #fill(slot: number): number {
+    return brief(this.#slots, slot, this.call) | this.#pour(slot);
   }
 
   /** What there is of the body into the in-ring; gives the flags that it begins with. */
@@ -177,7 +184,7 @@ export class Delivery implements IntakeOwner {
    * over before the next sweep, and nearly all before the one behind it.
    */
   watch(): boolean {
-    if (this.#onGone) return false;
+    if (this.#onGone || this.held) return false;
     if (!this.#swept) {
       this.#swept = true;
       return true;
@@ -229,7 +236,7 @@ export class Delivery implements IntakeOwner {
   condemn(why: GatewayError): void {
     const slot = this.#slot;
     this.#slot = none;
-    if (slot !== none) this.#tell(slot, true);
+    if (slot !== none) tellTimes(this.#depot, slot, { id: this.call.id, ended: true });
     if (!this.#over && !this.#ended) this.call.fail(why);
     this.#over = true;
     this.settle();
@@ -342,7 +349,7 @@ export class Delivery implements IntakeOwner {
       if (!(flags & outFlag.failed) || !this.#failure || this.#over) return;
       this.#over = true;
       if (this.#ended) logFailure(this.call, this.call.environ, this.#failure, this.#depot.log);
-      else failCall(this.call, this.call.environ, this.#failure, this.#depot.log);
+      else this.#fail(this.#failure);
     } catch (error) {
       this.#answerFailed(asError(error));
     }
@@ -355,7 +362,7 @@ export class Delivery implements IntakeOwner {
       return;
     }
     this.#over = true;
-    failCall(this.call, this.call.environ, error, this.#depot.log);
+    this.#fail(error);
     if (this.#slot !== none) this.#tellGone();
   }
 
@@ -372,16 +379,18 @@ export class Delivery implements IntakeOwner {
   }
 
   #release(slot: number): void {
-    if (this.#slots.get(slot, word.inFlags) & inFlag.traced) this.#tell(slot, false);
+    if (this.#slots.get(slot, word.inFlags) & inFlag.traced)
+      tellTimes(this.#depot, slot, { id: this.call.id, ended: false });
     this.#slot = none;
     this.intake?.stop();
     this.#slots.set(slot, word.state, state.free);
     this.#depot.release(slot);
   }
 
-  #tell(slot: number, ended: boolean): void {
-    const { laneOf } = this.#depot;
-    tellTimes(this.#slots, slot, { id: this.call.id, laneOf, ended });
+  #fail(error: Error): void {
+    // Where nobody has asked for anything there is nothing to log.
+    if (this.held) this.call.fail(asGateway(error));
+    else failCall(this.call, this.call.environ, error, this.#depot.log);
   }
 
   /** Nobody waits for anything of it any more. Safe to call twice. */

@@ -20,8 +20,9 @@ type Say = (message: FromThread) => void;
 /** Marks a slot, so that the loop looks at it. */
 type Mark = (slots: Slots, slot: number) => void;
 
-/** The environ in the slot; one that did not fit is asked for by message, and waited for. */
+/** The environ in the slot, once the head has come; one that did not fit is asked for by message, and waited for. */
 export function environFor(slots: Slots, slot: number, say: Say, options: EnvironOptions): EnvironData {
+  if (slots.peek(slot, word.inFlags) & inFlag.held) awaitHead(slots, slot);
   const length = slots.peek(slot, word.environLength);
   const table = slots.table(slot);
   if (length >= 0 && table[0] === asRequest)
@@ -40,6 +41,15 @@ export function environFor(slots: Slots, slot: number, say: Say, options: Enviro
   });
   if (!environ) throw new Disconnected();
   return environ;
+}
+
+/** Blocks as long as its client sends no head: with `--buffer off` it has a thread from the moment that it is accepted. */
+function awaitHead(slots: Slots, slot: number): void {
+  const flags = (): number => slots.get(slot, word.inFlags);
+  slots.wait(slot, () => !(flags() & inFlag.held) || (flags() & (inFlag.gone | inFlag.late)) !== 0);
+  if (flags() & inFlag.gone) throw new Disconnected();
+  if (flags() & inFlag.held) throw overdue(slots.get(slot, word.limit));
+  if (flags() & inFlag.traced) slots.times[slots.time(slot) + 2] = performance.timeOrigin + performance.now();
 }
 
 /** The in-ring, blocking while it is empty. */

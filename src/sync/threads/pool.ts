@@ -7,14 +7,17 @@ import { restore } from '../../core/failure.ts';
 import type { AppSource } from '../../core/load.ts';
 import { type Log, silent } from '../../core/log.ts';
 import { publish, traced } from '../../core/trace.ts';
+import type { Newcomer } from '../../http/ticket.ts';
 import type { Call, Executor } from '../call.ts';
 import type { EnvironOptions } from '../environ.ts';
 import { failCall } from '../failure.ts';
 import { Crew, type FromSeat } from './crew.ts';
 import { type Overrun, Watch } from './deadlines.ts';
-import { type Depot, Delivery } from './delivery.ts';
+import { Delivery } from './delivery.ts';
+import type { Depot } from './depot.ts';
 import { Early } from './early.ts';
 import type { ThreadOptions } from './options.ts';
+import { Reservation, reservationOf } from './reservation.ts';
 import { Slots } from './slots.ts';
 import { state, word } from './words.ts';
 import { Wakes } from './wakes.ts';
@@ -68,6 +71,8 @@ export class Pool implements Executor {
   readonly #waiting = new Set<Delivery>();
   /** All that are not settled. No Set: V8 chains a Set's old tables, and with them all that ever was in one (GC took 4 µs a call). */
   readonly #open: Delivery[] = [];
+  /** Is a place kept for connections whose request is still to come? */
+  #reserves = false;
   #flushing = false;
   #sweeper: NodeJS.Timeout | null = null;
   #closed: Promise<void> | null = null;
@@ -136,15 +141,39 @@ export class Pool implements Executor {
 
   run(call: Call): Promise<void> {
     if (this.#closed) {
-      call.fail(new HttpError(503, 'The server is shutting down'));
+      call.fail(closing());
       return settled;
     }
-    const delivery = new Delivery(call, this.#depot);
-    delivery.place = this.#open.push(delivery) - 1;
-    this.#sweeper ??= setInterval(() => this.#sweep(), sweepEvery).unref();
+    const reservation = this.#reserves ? reservationOf(call) : null;
+    if (reservation) return reservation.take(call);
+    const delivery = this.#delivery(call);
     if (call.length === 0 || delivery.takesAtOnce()) this.#place(delivery);
     else void this.#collect(delivery);
     return delivery.settled;
+  }
+
+  /**
+   * A place for a call whose head is still to come: a thread that is free waits for it from now on, and its body is not
+   * awaited either. The call that comes with this ticket takes it.
+   */
+  reserve(newcomer: Newcomer): Reservation {
+    this.#reserves = true;
+    return new Reservation(newcomer, (call) => this.#hold(call));
+  }
+
+  #hold(call: Call): Delivery {
+    const delivery = this.#delivery(call);
+    delivery.held = true;
+    if (this.#closed) this.#refuse(delivery, closing());
+    else this.#place(delivery);
+    return delivery;
+  }
+
+  #delivery(call: Call): Delivery {
+    const delivery = new Delivery(call, this.#depot);
+    delivery.place = this.#open.push(delivery) - 1;
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepEvery).unref();
+    return delivery;
   }
 
   /** Its body is awaited, or a part of it. */
@@ -180,7 +209,8 @@ export class Pool implements Executor {
   /** Into a free slot, or into the backlog; refused where that is full too. */
   #place(delivery: Delivery): void {
     if (!this.#crew.works) return this.#refuse(delivery, noThread());
-    if (traced()) publish({ at: performance.now(), id: delivery.call.id, lane: 'pool', kind: 'queued' });
+    if (traced() && !delivery.held)
+      publish({ at: performance.now(), id: delivery.call.id, lane: 'pool', kind: 'queued' });
     const slot = this.#free.pop();
     if (slot !== undefined) this.#dispatch(delivery, slot);
     else if (this.#waiting.size < this.#backlog) this.#waiting.add(delivery);
@@ -335,6 +365,8 @@ export class Pool implements Executor {
   }
 
   async #end(grace: number): Promise<void> {
+    // Who has asked for nothing has nothing to finish.
+    for (const delivery of [...this.#open]) if (delivery.held) delivery.leave();
     const open = this.#open.map((delivery) => delivery.settled);
     let late: NodeJS.Timeout | undefined;
     const timeUp = new Promise<void>((resolve) => {
@@ -354,6 +386,10 @@ export class Pool implements Executor {
     const why = `The pool is closed, and some of its threads (${stuck}) are in native calls that nothing can end`;
     this.#onUnfit(new GatewayError('THREAD', why), true);
   }
+}
+
+function closing(): HttpError {
+  return new HttpError(503, 'The server is shutting down');
 }
 
 function noThread(): HttpError {

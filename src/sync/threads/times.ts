@@ -1,23 +1,28 @@
-// When a thread entered the app and when it left it, told to whoever traces: the thread has written it into the slot.
+// When a thread took a call, and when it entered the app and left it, told to whoever traces: the thread has noted it in the slot.
 import { publish } from '../../core/trace.ts';
-import type { Slots } from './slots.ts';
+import type { Depot } from './depot.ts';
 import { inFlag, word } from './words.ts';
 
-/** `ended`: the thread is ended in the middle of the call, which leaves the app now. */
+/**
+ * Nothing where nobody traced it as it began, or where its head never came. `ended`: its thread is ended in the middle of
+ * the call, which leaves the app now.
+ */
 export function tellTimes(
-  slots: Slots,
+  { slots, laneOf }: Depot,
   slot: number,
-  { id, laneOf, ended = false }: { id: string; laneOf: (thread: number) => string; ended?: boolean },
+  { id, ended }: { id: string; ended: boolean },
 ): void {
-  if (!(slots.get(slot, word.inFlags) & inFlag.traced)) return;
+  const flags = slots.get(slot, word.inFlags);
+  if (!(flags & inFlag.traced) || flags & inFlag.held) return;
   const { times } = slots;
   const index = slots.time(slot);
   if (ended) times[index + 1] = performance.timeOrigin + performance.now();
-  const [entered = 0, left = 0] = [times[index], times[index + 1]];
+  const [taken = 0, left = 0, came = 0] = times.subarray(index, index + 3);
   const lane = laneOf(slots.get(slot, word.thread));
+  // Where the thread waited for the head, the app was entered behind that; what an earlier call has left there is older.
   for (const [kind, at] of [
-    ['dispatched', entered],
-    ['app.enter', entered],
+    ['dispatched', taken],
+    ['app.enter', Math.max(taken, came)],
     ['app.leave', left],
   ] as const) {
     if (at > 0) publish({ at: at - performance.timeOrigin, id, lane, kind });

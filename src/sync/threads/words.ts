@@ -11,7 +11,10 @@
  */
 export const state = { free: 0, ready: 1, done: 2, cancelled: 3, zombie: 4, running: 16 } as const;
 
-/** Bits of the word inFlags: written by the loop, read by the thread. `wire`: it takes a whole answer as it leaves. */
+/**
+ * Bits of the word inFlags: written by the loop, read by the thread. `wire`: it takes a whole answer as it leaves. `held`:
+ * the head is still to come, and the thread that has the slot waits for it.
+ */
 export const inFlag = {
   end: 1,
   gone: 2,
@@ -21,6 +24,7 @@ export const inFlag = {
   late: 32,
   wire: 64,
   informs: 128,
+  held: 256,
 } as const;
 
 /** Bits of the word outFlags: written by the thread, read by the loop. `whole`: the out-ring has the answer as it leaves. */
