@@ -82,6 +82,19 @@ describe('the watch', () => {
     }
   });
 
+  test('a thread that waits for a head hears of it softly only, and the head begins it anew', () => {
+    const { slots, watch } = made(1000);
+    running(slots, 1, 0);
+    slots.add(1, word.inFlags, inFlag.held);
+    expect(play(watch, slots, 0, 2000)).toEqual(['1000: late']);
+    slots.clear(1, inFlag.held);
+    expect(play(watch, slots, 2100, 3400)).toEqual([
+      '2100: not late',
+      '3100: late',
+      '3400: slot 1 of thread 0',
+    ]);
+  });
+
   test('a loop that was held up for a minute ends nobody', () => {
     const { slots, watch } = made(1000);
     running(slots, 1, 0);
