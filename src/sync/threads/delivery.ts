@@ -32,7 +32,7 @@ export class Delivery implements IntakeOwner, Held {
   #body: Uint8Array | null = null;
   readonly #settled = deferred();
   #isSettled = false;
-  readonly #depot: Depot;
+  readonly #depot: Depot<Delivery>;
   readonly #slots: Slots;
   #slot = none;
   #head: { status: StatusLine; headers: ResponseHeaders } | null = null;
@@ -50,7 +50,7 @@ export class Delivery implements IntakeOwner, Held {
   #again = false;
   #onGone: (() => void) | null = null;
 
-  constructor(call: Call, depot: Depot) {
+  constructor(call: Call, depot: Depot<Delivery>) {
     this.call = call;
     this.#depot = depot;
     this.#slots = depot.slots;

@@ -1,10 +1,9 @@
 // What a delivery asks of its pool.
 import type { Log } from '../../core/log.ts';
-import type { Delivery } from './delivery.ts';
 import type { Early } from './early.ts';
 import type { Slots } from './slots.ts';
 
-export interface Depot {
+export interface Depot<Delivery> {
   readonly slots: Slots;
   readonly log: Log;
   /** The slot is free again. */

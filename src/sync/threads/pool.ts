@@ -60,7 +60,7 @@ export class Pool implements Executor {
   readonly #watch: Watch | null;
   readonly #wakes: Wakes;
   readonly #log: Log;
-  readonly #depot: Depot;
+  readonly #depot: Depot<Delivery>;
   readonly #backlog: number;
   readonly #lane: string | undefined;
   readonly #tellUnfit: PoolOptions['onUnfit'];

@@ -13,6 +13,11 @@ test.each<[string, string[], object]>([
   ['a switch turned off', ['--no-access-log'], { accessLog: false }],
   ['a switch with a word', ['--access-log=off'], { accessLog: false }],
   [
+    'a switch with on or off behind it',
+    ['--buffer', 'off', '--factory', 'on'],
+    { buffer: false, factory: true },
+  ],
+  [
     'the last of two',
     ['--threads', '2', '--threads=3', '--no-factory', '--factory'],
     { threads: 3, factory: true },

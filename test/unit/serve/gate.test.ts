@@ -56,3 +56,21 @@ describe('a function', () => {
     expect(plan).toThrow(expect.objectContaining({ code }));
   });
 });
+
+describe('with the buffer off', () => {
+  test('a sync app on threads', () => {
+    const plan = planFor('sync', true, settle({ buffer: false }, {}), 'app.ts:app');
+    expect(nameOf(plan)).toBe('sync threads (4)');
+  });
+
+  test.each<[Kind, Config, string]>([
+    ['sync', { threads: 0 }, 'it runs on the event loop, which nobody may hold; give it threads'],
+    ['sync', { server: 'async' }, 'the async server reads for itself, and a thread gets what has come'],
+    ['async', {}, 'it is an async app, whose requests hold no thread'],
+    ['async', { server: 'sync' }, 'it is an async app, whose requests hold no thread'],
+  ])('%s app, %o: refused', (kind, config, why) => {
+    const plan = (): unknown => planFor(kind, true, settle({ buffer: false, ...config }, {}), 'app.ts:app');
+    expect(plan).toThrow(`Cannot serve "app.ts:app" with the buffer off: ${why}, or leave --buffer on`);
+    expect(plan).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
+});

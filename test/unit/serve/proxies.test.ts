@@ -198,6 +198,7 @@ test.each<[ServeOptions, string]>([
   [{ forwardedHeaders: 'forwarded' }, 'Cannot take forwardedHeaders forwarded: no proxy is trusted'],
   [{ maxHead: 100_000 }, 'Cannot take maxHead 100000: maxBuffered is 65536, and has to hold it'],
   [{ maxTrailers: 100_000 }, 'Cannot take maxTrailers 100000: maxBuffered is 65536'],
+  [{ buffer: false, engine: 'node' }, 'Cannot switch the buffer off on engine node'],
 ])('%o is refused', async (options, message) => {
   await expect(serve(`${apps}:async`, { ...quiet, ...options })).rejects.toThrow(message);
 });
