@@ -1,10 +1,16 @@
 // `--buffer off`: a thread is claimed when a connection is accepted, and waits for its client.
 import { describe, expect, test } from 'vitest';
 
+import { silent } from '../../../../src/core/log.ts';
 import { subscribe, type TraceEvent } from '../../../../src/core/trace.ts';
 import { GatewayError, HttpError } from '../../../../src/core/errors.ts';
 import { SyncServer, type SyncServerOptions } from '../../../../src/sync/server.ts';
+import { Delivery } from '../../../../src/sync/threads/delivery.ts';
+import { Early } from '../../../../src/sync/threads/early.ts';
 import { type Held, Reservation } from '../../../../src/sync/threads/reservation.ts';
+import { Issuer, opensslThere } from '../../../support/certificates.ts';
+import { Slots } from '../../../../src/sync/threads/slots.ts';
+import { inFlag, state, word } from '../../../../src/sync/threads/words.ts';
 import { RawClient } from '../../../support/raw-client.ts';
 import { Recorder } from '../../../support/recorder.ts';
 import { TestCall } from '../carrier.ts';
@@ -209,6 +215,18 @@ describe('a request', () => {
     expect(await client.closed()).toMatchObject({ ending: 'end', rest: Buffer.alloc(0) });
   });
 
+  test.skipIf(!opensslThere)('over TLS, from the end of the handshake on', async () => {
+    using issuer = new Issuer();
+    const { cert, key } = issuer.issue();
+    await using stage = await opened({ tls: { cert: [cert], key: [key] } });
+    await using silent = await stage.open();
+    await using next = await stage.ask('/environ');
+    await next.flushed();
+    silent.request('GET /hello HTTP/1.1', 'Host: x');
+    expect((await silent.answer()).text).toBe('hello from thread 1');
+    expect(JSON.parse((await next.answer()).text)).toMatchObject({ HTTPS: 'on' });
+  });
+
   test('by HTTP/1.0, one whose head does not fit into a slot, and one that fails', async () => {
     await using stage = await opened({ limits: { maxHead: 65_536, maxBuffered: 131_072 } });
     await using old = await stage.open();
@@ -267,18 +285,42 @@ describe('the pool by itself', () => {
     expect(later.failure).toMatchObject({ status: 503 });
   });
 
-  test('a reservation has another place where the thread of the first one dies', async () => {
-    const taken: string[] = [];
-    const places: string[] = [];
-    const hold = (): Held => {
-      const place = `place ${places.length + 1}`;
-      places.push(place);
-      return { settled: Promise.resolve(), take: () => taken.push(place), leave: () => {} };
+  test('a place that a thread has taken out of the queue, and died with, is another thread’s', async () => {
+    await using stage = await staged({ threads: 1 });
+    const dies = stage.run('/claim-and-die', { query: '1' });
+    const reservation = stage.pool.reserve({ giveUp: () => {} });
+    expect((await dies).failure).toMatchObject({ status: 500 });
+    const call = new TestCall({ path: '/lane' });
+    await reservation.take(call);
+    expect(call.text).toBe('thread 1');
+  });
+
+  test('a reservation has another place where the thread dies that waited for its head', async () => {
+    const slots = Slots.make(1, 2, 1024);
+    const free = [0, 1];
+    const depot = {
+      slots,
+      log: silent,
+      early: new Early(1),
+      release: (slot: number) => free.push(slot),
+      over: () => {},
+      laneOf: () => 'thread 1',
     };
-    const reservation = new Reservation({ giveUp: () => {} }, hold);
-    reservation.fail(new GatewayError('THREAD', 'It has died'));
-    await reservation.take(new TestCall());
-    expect([places, taken]).toEqual([['place 1', 'place 2'], ['place 2']]);
+    const held: Delivery[] = [];
+    const reservation = new Reservation({ giveUp: () => {} }, (call) => {
+      const delivery = new Delivery(call, depot);
+      delivery.held = true;
+      held.push(delivery);
+      delivery.load(free.shift() ?? -1);
+      return delivery;
+    });
+    const flag = (slot: number): number => slots.get(slot, word.inFlags) & inFlag.held;
+    expect([flag(0), slots.turn(0, state.ready, state.running)]).toEqual([inFlag.held, true]);
+    held[0]?.abandon(new GatewayError('THREAD', 'It has died'));
+    await held[0]?.settled;
+    expect([held.length, flag(1), slots.get(1, word.state)]).toEqual([2, inFlag.held, state.ready]);
+    void reservation.take(new TestCall());
+    expect([flag(1), slots.get(1, word.environLength) > 0, free]).toEqual([0, true, [0]]);
   });
 
   test('one that is refused says so when its head is there; one that is too late never', async () => {
