@@ -9,7 +9,7 @@ export function conflictIn(config: Settled): string | null {
       return `Cannot take ${name} ${config[name]}: maxBuffered is ${config.maxBuffered}, and has to hold it; raise it too`;
   }
   if (!config.buffer && config.engine === 'node')
-    return 'Cannot switch the buffer off on engine node: only our own claims a thread for each connection; leave one of the two';
+    return 'Cannot switch the buffer off on engine node: only our own claims a thread for each connection; leave --buffer on, or the engine at own';
   if (config.trustedProxies.length > 0) return null;
   if (config.trustedHops > 0) return nobodyTrusted('trustedHops', config.trustedHops);
   if (config.forwardedHost) return nobodyTrusted('forwardedHost', true);

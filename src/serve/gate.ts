@@ -82,14 +82,13 @@ function checkUnbuffered(
   { kind, server, threads }: { kind: Kind; server: Kind; threads: number },
 ): void {
   let why: string | null = null;
-  if (kind === 'async') why = 'it is an async app, whose requests hold no thread';
-  else if (server === 'async') why = 'the async server reads for itself, and a thread gets what has come';
-  else if (threads === 0) why = 'it runs on the event loop, which nobody may hold; give it threads';
+  if (kind === 'async') why = 'it is an async app, whose requests hold no thread; leave --buffer on';
+  else if (server === 'async')
+    why = 'the async server reads by itself; leave --buffer on, or the server at sync';
+  else if (threads === 0)
+    why = 'it runs on the event loop, which nobody may hold; leave --buffer on, or give it threads';
   if (why === null) return;
-  throw new GatewayError(
-    'USAGE',
-    `Cannot serve "${shown}" with the buffer off: ${why}, or leave --buffer on`,
-  );
+  throw new GatewayError('USAGE', `Cannot serve "${shown}" with the buffer off: ${why}`);
 }
 
 /** Does this carrier call the app in this thread? Otherwise its threads load it. */

@@ -66,6 +66,7 @@ export async function serve(app: SyncApp | AsyncApp | AppRef, options: ServeOpti
     const { url } = await gate.listen(config.bind);
     log.info(`${found(subject)}; carried by ${carrier}`);
     if (config.maxRequests > 0 && plan.threads === 0) log.warn(noThreads);
+    if (!config.buffer) log.warn(threadsHeld);
     if (config.trustedProxies.includes('*') && config.trustedHops === 0) log.warn(everybodyTrusted);
     const reloadCertificates = (): void => gate.reloadTls();
     return {
@@ -87,6 +88,8 @@ export async function serve(app: SyncApp | AsyncApp | AppRef, options: ServeOpti
 
 const noThreads =
   'maxRequests counts what a thread serves, and this app is not on threads: it says nothing here';
+const threadsHeld =
+  'The buffer is off: each connection holds a thread from its accept on, and so does a client that says nothing';
 const everybodyTrusted =
   'Anybody may say who the client is: trustedProxies has "*"; say by trustedHops how many proxies stand in front, or name them';
 

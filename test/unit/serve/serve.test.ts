@@ -9,7 +9,7 @@ import { deferred } from '../../../src/core/deferred.ts';
 import type { Fields, Log } from '../../../src/core/log.ts';
 import { type ServeOptions, serve } from '../../../src/index.ts';
 import type { SyncApp } from '../../../src/sync/interface.ts';
-import { once } from '../../support/raw-client.ts';
+import { once, RawClient } from '../../support/raw-client.ts';
 
 const quiet = { bind: '127.0.0.1:0', accessLog: false } as const;
 const hello = fileURLToPath(new URL('../../e2e/apps/hello-sync.ts', import.meta.url));
@@ -130,6 +130,15 @@ test('an unknown option and a class are refused', async () => {
   await expect(serve(syncApp, wrong)).rejects.toMatchObject({ code: 'USAGE' });
   class App {}
   await expect(serve(App as unknown as SyncApp, quiet)).rejects.toMatchObject({ code: 'APP_KIND' });
+});
+
+test('with the buffer off: one request a connection, and the log says what that costs', async () => {
+  const { log, lines } = recorded();
+  await using server = await serve(hello, { ...quiet, log, threads: 1, buffer: false });
+  await using client = await RawClient.open(new URL(server.url));
+  client.request('GET / HTTP/1.1', 'Host: x');
+  expect((await client.answer()).get('connection')).toBe('close');
+  expect(lines.filter((line) => line.startsWith('The buffer is off'))).toHaveLength(1);
 });
 
 function recorded(): { log: Log; lines: string[] } {
