@@ -54,11 +54,9 @@ export class Turn implements Exchange {
   readonly #answer: AnswerSide;
   readonly #number: number = ++count;
   #state: 'open' | 'done' | 'lost' | 'upgraded' = 'open';
-  /** Does the client wait for a 100 before it sends the body? */
   #expects: boolean;
   #bodyDone: boolean;
   #received = 0;
-  /** An event that was looked at ahead. */
   #ahead: ParserEvent | null = null;
   #reader: Deferred<Piece> | null = null;
   #fault: GatewayError | null = null;

@@ -15,6 +15,7 @@ import type { Environ, EnvironData, ResponseHeaders, StatusLine, SyncApp } from 
 import { respond, type Sink } from './responder.ts';
 import type { Head } from './response-head.ts';
 import { Spool } from './spool.ts';
+import { here } from './here.ts';
 import { timed, tooLong } from './held-loop.ts';
 
 export interface InlineOptions {
@@ -215,15 +216,6 @@ function onePiece(piece: Uint8Array): Source {
       return next;
     },
   };
-}
-
-/** What is here of a body already; null where it has to be awaited, or is broken, which read() says again. */
-function here({ exchange }: Call): Piece | null {
-  try {
-    return exchange?.ready() ?? null;
-  } catch {
-    return null;
-  }
 }
 
 async function drive(rest: Iterable<void>, sink: CallSink): Promise<void> {

@@ -5,8 +5,8 @@ import { asError, asGateway, Disconnected, type GatewayError, HttpError } from '
 import { traced } from '../../core/trace.ts';
 import type { Call } from '../call.ts';
 import { failCall, logFailure } from '../failure.ts';
+import { here } from '../here.ts';
 import type { ResponseHeaders, StatusLine } from '../interface.ts';
-import type { Piece } from '../../http/exchange.ts';
 import { brief } from './briefing.ts';
 import type { Depot } from './depot.ts';
 import { decodeHead } from './heads.ts';
@@ -60,12 +60,7 @@ export class Delivery implements IntakeOwner, Held {
   takesAtOnce(): boolean {
     const { exchange } = this.call;
     if (!exchange || exchange.head.has('expect')) return false;
-    let piece: Piece | null;
-    try {
-      piece = exchange.ready();
-    } catch {
-      return false; // read() says it again, to whoever collects
-    }
+    const piece = here(this.call);
     if (piece && !piece.more && piece.body.length <= this.#slots.handle.ring) {
       this.#body = piece.body;
       return true;

@@ -3,18 +3,12 @@ import { publish } from '../../core/trace.ts';
 import type { Depot } from './depot.ts';
 import { inFlag, word } from './words.ts';
 
-<<<<<<< HEAD:src/sync/threads/times.ts
 /**
  * Nothing where nobody traced it as it began, or where its head never came. `ended`: its thread is ended in the middle of
  * the call, which leaves the app now.
  */
 export function tellTimes(
-  { slots, laneOf }: Depot,
-=======
-/** Nothing where nobody traced it as it began, or where its head never came. A slot's times are in ms since the epoch. */
-export function traceCall(
   { slots, laneOf }: Pick<Depot<unknown>, 'slots' | 'laneOf'>,
->>>>>>> 5d1679a (sync: --buffer off in the guide, the changelog and the tests of the gate):src/sync/threads/call-trace.ts
   slot: number,
   { id, ended }: { id: string; ended: boolean },
 ): void {
