@@ -252,9 +252,7 @@ export class Delivery implements IntakeOwner, Held {
     const flags = slots.peek(slot, word.outFlags) & ~outFlag.wanting;
     if (flags === outFlag.whole) return this.#relay(slot);
     if (flags !== (outFlag.head | outFlag.end) || !this.#readHead(slot)) return false;
-    const chunk = this.#pull(slot);
-    if (slots.out(slot).used > (this.call.exchange?.copies ? (chunk?.length ?? 0) : 0)) return false; // in two parts
-    const sent = this.#answer(flags, chunk);
+    const sent = this.#answer(flags, this.#lent(slot) ?? slots.out(slot).take());
     this.#release(slot);
     void sent.then(() => this.settle());
     return true;
@@ -301,26 +299,22 @@ export class Delivery implements IntakeOwner, Held {
     if (flags & outFlag.hinted && this.#hintsMissing(slot)) return false;
     if (done && flags & outFlag.whole && !this.#over) return !this.#relay(slot);
     if (flags & outFlag.head && !this.#readHead(slot)) return false;
-    const chunk = flags & outFlag.whole ? null : this.#pull(slot);
-    const copies = chunk !== null && this.call.exchange?.copies === true;
-    const rest = slots.out(slot).used - (copies ? chunk.length : 0);
-    // What stands behind the ring's edge comes before the end.
-    const known = rest > 0 ? flags & ~(outFlag.end | outFlag.failed) : flags;
-    const over = done && (rest === 0 || (flags & outFlag.whole) !== 0);
-    const sent = this.#over ? settled : this.#answer(known, chunk);
-    // From here on the thread, or another call, may write over what a carrier that copies was given.
-    if (copies) slots.out(slot).advance(chunk.length);
-    if (over) this.#release(slot);
+    const nothing = (flags & outFlag.whole) !== 0;
+    const lent = nothing ? null : this.#lent(slot);
+    const chunk = nothing ? null : (lent ?? slots.out(slot).take());
+    const sent = this.#over ? settled : this.#answer(flags, chunk);
+    // From here on the thread, or another call, may write over what was lent.
+    if (lent) slots.out(slot).advance(lent.length);
+    if (done) this.#release(slot);
     else if (chunk) slots.ring(slot);
     await sent;
-    if (over) this.settle();
-    return chunk !== null && !over;
+    if (done) this.settle();
+    return chunk !== null && !done;
   }
 
-  /** What stands in the out-ring: as it is, for a carrier that copies it, else a copy. */
-  #pull(slot: number): Uint8Array | null {
-    const ring = this.#slots.out(slot);
-    return this.call.exchange?.copies ? ring.view() : ring.take();
+  /** All that stands in the out-ring, where it is, for a carrier that copies it; null where it does not, or it is in two parts. */
+  #lent(slot: number): Uint8Array | null {
+    return this.call.exchange?.copies ? this.#slots.out(slot).view() : null;
   }
 
   async #answer(flags: number, chunk: Uint8Array | null): Promise<void> {

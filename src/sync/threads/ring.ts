@@ -45,12 +45,12 @@ export class Ring {
     return count;
   }
 
-  /** What can be taken, up to the ring's edge, in its own memory: it stays until advance(). null where there is nothing. */
+  /** All that can be taken, in the ring's own memory: it stays until advance(). null where there is nothing, or it is in two parts. */
   view(): Uint8Array | null {
     const read = Atomics.load(this.#words, this.#read);
     const used = (Atomics.load(this.#words, this.#written) - read) | 0;
     const at = read & this.#mask;
-    return used <= 0 ? null : this.#bytes.subarray(at, Math.min(at + used, this.size));
+    return used <= 0 || at + used > this.size ? null : this.#bytes.subarray(at, at + used);
   }
 
   /** So many bytes of the view are taken. */
