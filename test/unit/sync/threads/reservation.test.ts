@@ -51,7 +51,7 @@ describe('a client that says nothing', () => {
     first.request('POST /relay HTTP/1.1', 'Host: x', 'Content-Length: 300000');
     for (let pieces = 0; pieces < 29; pieces++) {
       first.send('a'.repeat(10_000));
-      await first.until('a'.repeat(10_000));
+      await first.bytes(10_000);
     }
     expect(third.received).toBe(0); // no thread was free until now, and none is
     second.end();
@@ -140,10 +140,10 @@ describe('what comes slowly holds its thread', () => {
     await using slow = await stage.open();
     await using next = await stage.ask('/hello');
     slow.request('POST /relay HTTP/1.1', 'Host: x', 'Content-Length: 20000').send('a'.repeat(10_000));
-    await slow.until('a'.repeat(10_000));
+    await slow.bytes(10_000);
     expect(next.received).toBe(0);
     slow.send('b'.repeat(10_000));
-    await slow.until('b'.repeat(10_000));
+    await slow.bytes(10_000);
     expect((await next.answer()).text).toBe('hello from thread 1');
   });
 
