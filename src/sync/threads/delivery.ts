@@ -249,6 +249,7 @@ export class Delivery implements IntakeOwner, Held {
   #atOnce(slot: number): boolean {
     const slots = this.#slots;
     if (this.#over || this.#draining || slots.get(slot, word.state) !== state.done) return false;
+    this.#tell(slot);
     const flags = slots.peek(slot, word.outFlags) & ~outFlag.wanting;
     if (flags === outFlag.whole) return this.#relay(slot);
     if (flags !== (outFlag.head | outFlag.end) || !this.#readHead(slot)) return false;
@@ -293,15 +294,15 @@ export class Delivery implements IntakeOwner, Held {
     const slots = this.#slots;
     // State and flags before the ring: whatever was put before they were set is seen.
     const done = slots.get(slot, word.state) === state.done;
+    if (done) this.#tell(slot);
     const flags = slots.get(slot, word.outFlags);
     // A message may come later than the word that announces it.
     if (flags & outFlag.failed && !this.#failure) return false;
     if (flags & outFlag.hinted && this.#hintsMissing(slot)) return false;
     if (done && flags & outFlag.whole && !this.#over) return !this.#relay(slot);
     if (flags & outFlag.head && !this.#readHead(slot)) return false;
-    const nothing = (flags & outFlag.whole) !== 0;
-    const lent = nothing ? null : this.#lent(slot);
-    const chunk = nothing ? null : (lent ?? slots.out(slot).take());
+    const lent = flags & outFlag.whole ? null : this.#lent(slot);
+    const chunk = flags & outFlag.whole ? null : (lent ?? slots.out(slot).take());
     const sent = this.#over ? settled : this.#answer(flags, chunk);
     // From here on the thread, or another call, may write over what was lent.
     if (lent) slots.out(slot).advance(lent.length);
@@ -368,12 +369,17 @@ export class Delivery implements IntakeOwner, Held {
   }
 
   #release(slot: number): void {
-    if (this.#slots.get(slot, word.inFlags) & inFlag.traced)
-      tellTimes(this.#depot, slot, { id: this.call.id, ended: false });
     this.#slot = none;
     this.intake?.stop();
     this.#slots.set(slot, word.state, state.free);
     this.#depot.release(slot);
+  }
+
+  /** Before its end is told. Once. */
+  #tell(slot: number): void {
+    if (!(this.#slots.peek(slot, word.inFlags) & inFlag.traced)) return;
+    tellTimes(this.#depot, slot, { id: this.call.id, ended: false });
+    this.#slots.clear(slot, inFlag.traced);
   }
 
   #fail(error: Error): void {
