@@ -102,7 +102,10 @@ class Mount {
       throw new HttpError(503, 'The app did not start', { cause: error });
     }
     const { root } = placeOf(request);
-    if (root === '') return this.#serve(exchange, request);
+    if (root === '') {
+      await this.#serve(exchange, request);
+      return;
+    }
     this.#roots.set(exchange.id, decodePath(root));
     try {
       await this.#serve(exchange, request);

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { ByteString } from '../core/bytes.ts';
-import { asError, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
+import { Disconnected, GatewayError, HttpError } from '../core/errors.ts';
 import { Answer, type Outlet } from './answer.ts';
 import type { AnswerSide } from './answer-side.ts';
 import { weigh } from './ballast.ts';
@@ -15,7 +15,7 @@ import type { Correction, House } from './house.ts';
 import { Outflow } from './outflow.ts';
 import { Pace } from './pace.ts';
 import { Parser } from './parser.ts';
-import { settle } from './settle.ts';
+import { follow } from './settle.ts';
 import { releaseSlab, type Slab } from './slab.ts';
 import { tap, untap } from './tap.ts';
 import type { Newcomer, Ticket } from './ticket.ts';
@@ -341,17 +341,13 @@ export class Connection implements Wire, Outlet, Deadlined, Newcomer {
     this.#requests += 1;
     this.#pace.reset();
     this.deadline = Number.POSITIVE_INFINITY;
-    let served: Promise<void>;
+    let served: Promise<void> | null;
     try {
       served = this.#house.handler(turn);
     } catch (error) {
       served = Promise.reject(error);
     }
-    const { log } = this.#house;
-    served.then(
-      () => settle(turn, null, log),
-      (error: unknown) => settle(turn, asError(error), log),
-    );
+    follow(turn, served, this.#house.log);
   }
 
   #corrected({ event, origin }: ReturnType<Correction>): Turn {

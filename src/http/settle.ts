@@ -1,5 +1,6 @@
 // What becomes of an exchange when its handler is done with it, or fails.
-import { asGateway, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
+import { settled } from '../core/deferred.ts';
+import { asError, asGateway, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -11,6 +12,17 @@ export interface Settled extends Pick<Exchange, 'id' | 'head' | 'headed' | 'abor
   readonly broken: GatewayError | null;
   /** Answers with what the engine has to say, in place of a head that has not left. */
   refuse(status: number, message: string): void;
+}
+
+/** Settles it when what its handler gave is over: at once, later, or never, where the handler does so itself. */
+export function follow(turn: Settled, served: Promise<void> | null, log: Log): void {
+  if (served === null) return;
+  if (served === settled) settle(turn, null, log);
+  else
+    served.then(
+      () => settle(turn, null, log),
+      (error: unknown) => settle(turn, asError(error), log),
+    );
 }
 
 /** Answers or cuts whatever the handler left open, as Handler says; `error` is what it rejected with. */

@@ -40,6 +40,8 @@ export interface Executor {
   start(): Promise<void>;
   /** Settles when the answer is complete, or was cut; never rejects. */
   run(call: Call): Promise<void>;
+  /** The same for a call with an exchange, which is ended or failed in any case: null where nobody need wait for that. */
+  serve?(call: Call): Promise<void> | null;
   /** Lets what runs finish for at most `grace` ms, then ends it. Safe to call twice. */
   close(grace?: number): Promise<void>;
 }

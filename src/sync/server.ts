@@ -72,7 +72,7 @@ export class SyncServer implements AsyncDisposable {
     this.#executor = executorFor(app, { ...options, log, given });
     const pool = buffer ? null : unbuffered(this.#executor, engine);
     this.#listener = listenerFor(engine, {
-      handler: (exchange) => this.#executor.run(new ExchangeCall(exchange, given)),
+      handler: (exchange) => serve(this.#executor, new ExchangeCall(exchange, given)),
       // A thread was claimed for a connection's first request: there is no other.
       limits: { ...limits, ...(maxBody !== undefined && { maxBody }), ...(pool && { maxRequests: 1 }) },
       log,
@@ -118,6 +118,10 @@ export class SyncServer implements AsyncDisposable {
     // Its connections are gone, and with them whoever could wait for an answer.
     await this.#executor.close(0);
   }
+}
+
+function serve(executor: Executor, call: Call): Promise<void> | null {
+  return executor.serve ? executor.serve(call) : executor.run(call);
 }
 
 interface Given {

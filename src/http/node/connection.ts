@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { type Deferred, deferred, settled } from '../../core/deferred.ts';
-import { asError, Disconnected, HttpError } from '../../core/errors.ts';
+import { Disconnected, HttpError } from '../../core/errors.ts';
 import type { Correction } from '../house.ts';
 import type { Deadlined } from '../deadlines.ts';
 import { encodeRefusal, refusalBody, refusalHeaders } from '../encoder.ts';
 import type { Origin } from '../exchange.ts';
 import { Pace } from '../pace.ts';
-import { settle } from '../settle.ts';
+import { follow } from '../settle.ts';
 import type { Turn } from '../turn.ts';
 import type { NodeHouse } from './house.ts';
 import { type Arrival, type Line, NodeWire } from './wire.ts';
@@ -274,17 +274,13 @@ export class NodeConnection implements Line, Deadlined {
     this.#wire = new NodeWire(this, arrival, { ...said, limits: this.#house.limits });
     const { turn } = this.#wire;
     if (this.#broken && !arrival.request.complete) turn.spoil(this.#broken);
-    let served: Promise<void>;
+    let served: Promise<void> | null;
     try {
       served = this.#house.handler(turn, arrival.request);
     } catch (error) {
       served = Promise.reject(error);
     }
-    const { log } = this.#house;
-    served.then(
-      () => settle(turn, null, log),
-      (error: unknown) => settle(turn, asError(error), log),
-    );
+    follow(turn, served, this.#house.log);
   }
 
   #corrected(read: Arrival['read']): ReturnType<Correction> | HttpError {

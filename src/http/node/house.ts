@@ -8,7 +8,7 @@ import type { Correction } from '../house.ts';
 import type { Limits } from '../limits.ts';
 
 /** A Handler (exchange.ts) that may also look at what node gave out. */
-export type NodeHandler = (exchange: Exchange, request: IncomingMessage) => Promise<void>;
+export type NodeHandler = (exchange: Exchange, request: IncomingMessage) => Promise<void> | null;
 
 export interface NodeHouse {
   readonly handler: NodeHandler;

@@ -1,7 +1,7 @@
 // One call on its way through a slot, as the loop sees it: filled, fed, drained, given back.
 import { noBytes } from '../../core/bytes.ts';
-import { deferred, settled } from '../../core/deferred.ts';
-import { asError, asGateway, Disconnected, type GatewayError, HttpError } from '../../core/errors.ts';
+import { type Deferred, deferred, settled } from '../../core/deferred.ts';
+import { asError, asGateway, Disconnected, GatewayError, HttpError } from '../../core/errors.ts';
 import { traced } from '../../core/trace.ts';
 import type { Call } from '../call.ts';
 import { failCall, logFailure } from '../failure.ts';
@@ -14,12 +14,10 @@ import { Intake, type IntakeOwner } from './intake.ts';
 import type { Held } from './reservation.ts';
 import type { Slots } from './slots.ts';
 import { tellTimes } from './times.ts';
+import { takeWhole } from './whole.ts';
 import { inFlag, outFlag, state, word } from './words.ts';
 
 const none = -1;
-/** A whole answer up to so many bytes leaves as one text: it costs the socket less than bytes do. */
-const shortest = 2 * 1024;
-
 export class Delivery implements IntakeOwner, Held {
   call: Call;
   /** The head is still to come: see take(). */
@@ -30,7 +28,8 @@ export class Delivery implements IntakeOwner, Held {
   intake: Intake | null = null;
   /** The whole body, where it came with the head. */
   #body: Uint8Array | null = null;
-  readonly #settled = deferred();
+  /** Where somebody waits for it. */
+  #settled: Deferred<void> | null = null;
   #isSettled = false;
   readonly #depot: Depot<Delivery>;
   readonly #slots: Slots;
@@ -86,6 +85,8 @@ export class Delivery implements IntakeOwner, Held {
 
   /** Resolves when the answer is complete, or cut, and the app has ended. */
   get settled(): Promise<void> {
+    if (this.#isSettled) return settled;
+    this.#settled ??= deferred();
     return this.#settled.promise;
   }
 
@@ -266,12 +267,7 @@ export class Delivery implements IntakeOwner, Held {
     if (!exchange) return false;
     this.#started = true;
     this.#ended = true;
-    const wire = slots.wire(slot);
-    const size = slots.peek(slot, word.outWritten);
-    const head = slots.peek(slot, word.headLength);
-    const text = wire.toString('latin1', 0, size <= shortest ? size : head);
-    const body = size <= shortest ? null : wire.subarray(head, size);
-    const sent = exchange.relay({ status: slots.peek(slot, word.status), text, blank: head - 2, body });
+    const sent = exchange.relay(takeWhole(slots, slot));
     this.#release(slot);
     if (sent === settled) this.settle();
     else sent.catch((error: unknown) => this.#answerFailed(asError(error))).finally(() => this.settle());
@@ -395,6 +391,9 @@ export class Delivery implements IntakeOwner, Held {
     this.intake?.stop();
     if (this.#onGone) this.call.gone.removeEventListener('abort', this.#onGone);
     this.#depot.over(this);
-    this.#settled.resolve();
+    // Whatever became of it: its connection waits for an end. Where it has one, this is nothing.
+    if (!this.#ended)
+      this.call.exchange?.fail(new GatewayError('CLOSED', 'The call has ended without an answer'));
+    this.#settled?.resolve();
   }
 }

@@ -1,9 +1,7 @@
 // A slot as a thread sees it: the environ that it was given, the body that it reads, the answer that it writes.
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 
-import { putBytes } from '../../core/bytes.ts';
 import { Disconnected, HttpError } from '../../core/errors.ts';
-import { plainHead } from '../../http/encoder.ts';
 import type { Source } from '../input.ts';
 import type { EnvironData, ResponseHeaders, StatusLine } from '../interface.ts';
 import type { Sink } from '../responder.ts';
@@ -14,6 +12,7 @@ import { overdue } from './deadlines.ts';
 import type { FromThread, ToThread } from './messages.ts';
 import { asRequest, decodeRequest } from './request.ts';
 import type { Slots } from './slots.ts';
+import { putWhole } from './whole.ts';
 import { inFlag, outFlag, word } from './words.ts';
 
 type Say = (message: FromThread) => void;
@@ -112,9 +111,6 @@ function broken(status: number): Error {
   return new HttpError(status, 'The request body cannot be read to its end');
 }
 
-/** Bytes of a whole answer's body: larger ones leave as they are put into the ring. */
-const largest = 32 * 1024;
-
 /** The out-ring, blocking while it is full. */
 export class SlotSink implements Sink {
   readonly #slots: Slots;
@@ -137,20 +133,7 @@ export class SlotSink implements Sink {
     const slot = this.#slot;
     const flags = slots.get(slot, word.inFlags);
     if (flags & inFlag.gone) throw new Disconnected();
-    if (flags & inFlag.wire && chunk.length <= largest) {
-      const { checked } = head;
-      const text = plainHead(checked);
-      const wire = slots.wire(slot);
-      if (text.length + chunk.length <= wire.length) {
-        wire.write(text, 0, 'latin1');
-        putBytes(wire, chunk, text.length);
-        slots.put(slot, word.status, checked.status);
-        slots.put(slot, word.headLength, text.length);
-        slots.put(slot, word.outWritten, text.length + chunk.length);
-        slots.add(slot, word.outFlags, outFlag.whole);
-        return;
-      }
-    }
+    if (flags & inFlag.wire && putWhole(slots, slot, head, chunk)) return;
     this.start(head.status, head.headers);
     this.write(chunk, true);
     this.end(false);

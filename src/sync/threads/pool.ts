@@ -1,6 +1,4 @@
 // Runs a sync app on threads that may block: calls go into shared slots, and whichever thread is free pulls one.
-import type { ResourceLimits, TransferListItem } from 'node:worker_threads';
-
 import { settled } from '../../core/deferred.ts';
 import { asError, GatewayError, HttpError } from '../../core/errors.ts';
 import { restore } from '../../core/failure.ts';
@@ -9,38 +7,17 @@ import { type Log, silent } from '../../core/log.ts';
 import { publish, traced } from '../../core/trace.ts';
 import type { Newcomer } from '../../http/ticket.ts';
 import type { Call, Executor } from '../call.ts';
-import type { EnvironOptions } from '../environ.ts';
 import { failCall } from '../failure.ts';
 import { Crew, type FromSeat } from './crew.ts';
 import { type Overrun, Watch } from './deadlines.ts';
 import { Delivery } from './delivery.ts';
 import type { Depot } from './depot.ts';
 import { Early } from './early.ts';
-import type { ThreadOptions } from './options.ts';
+import type { PoolOptions } from './pool-options.ts';
 import { Reservation, reservationOf } from './reservation.ts';
 import { Slots } from './slots.ts';
 import { state, word } from './words.ts';
 import { Wakes } from './wakes.ts';
-
-export interface PoolOptions extends ThreadOptions {
-  /** How many calls can be inside the app at once. */
-  readonly threads: number;
-  /** Slots beyond one a thread: calls that lie ready, so that a thread goes from one to the next without the loop. 64. */
-  readonly spare?: number;
-  /** Calls that wait for a slot; one more is answered 503. 2048. */
-  readonly backlog?: number;
-  readonly log?: Log;
-  /** Made once a thread: what the source is called with where it is a factory. */
-  readonly argument?: () => { value: unknown; transfer: readonly TransferListItem[] };
-  /** What environ['dualgate.lane'] says instead of `thread 1`. */
-  readonly lane?: string;
-  /** ms for a thread to load the app; 60 000. */
-  readonly startTimeout?: number;
-  /** How environs are made of requests. */
-  readonly environ?: EnvironOptions;
-  /** A thread whose heap grows beyond them dies, and its call with it; Node's own limits by default. */
-  readonly resourceLimits?: ResourceLimits;
-}
 
 /** Bytes of each slot's two rings: smaller costs wake-ups, larger gains nothing (sync-threads.md 4). */
 const ringSize = 64 * 1024;
@@ -140,16 +117,25 @@ export class Pool implements Executor {
   }
 
   run(call: Call): Promise<void> {
+    return this.#enter(call)?.settled ?? settled;
+  }
+
+  serve(call: Call): null {
+    this.#enter(call);
+    return null;
+  }
+
+  #enter(call: Call): Pick<Delivery, 'settled'> | null {
     if (this.#closed) {
       call.fail(closing());
-      return settled;
+      return null;
     }
     const reservation = this.#reserves ? reservationOf(call) : null;
-    if (reservation) return reservation.take(call);
+    if (reservation) return { settled: reservation.take(call) };
     const delivery = this.#delivery(call);
     if (call.length === 0 || delivery.takesAtOnce()) this.#place(delivery);
     else void this.#collect(delivery);
-    return delivery.settled;
+    return delivery;
   }
 
   /**

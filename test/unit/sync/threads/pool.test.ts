@@ -6,7 +6,8 @@ import { GatewayError, HttpError } from '../../../../src/core/errors.ts';
 import { parseRef } from '../../../../src/core/load.ts';
 import type { Log } from '../../../../src/core/log.ts';
 import { subscribe, type TraceEvent } from '../../../../src/core/trace.ts';
-import { Pool, type PoolOptions } from '../../../../src/sync/threads/pool.ts';
+import { Pool } from '../../../../src/sync/threads/pool.ts';
+import type { PoolOptions } from '../../../../src/sync/threads/pool-options.ts';
 import { hostile } from '../apps/many.ts';
 import { type Given, TestCall } from '../carrier.ts';
 

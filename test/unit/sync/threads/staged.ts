@@ -4,7 +4,8 @@ import { setImmediate } from 'node:timers/promises';
 import { deferred } from '../../../../src/core/deferred.ts';
 import { type AppSource, parseRef } from '../../../../src/core/load.ts';
 import type { Fields, Log } from '../../../../src/core/log.ts';
-import { Pool, type PoolOptions } from '../../../../src/sync/threads/pool.ts';
+import { Pool } from '../../../../src/sync/threads/pool.ts';
+import type { PoolOptions } from '../../../../src/sync/threads/pool-options.ts';
 import { type Given, TestCall } from '../carrier.ts';
 
 /** Lines that a pool logged, and a promise of the next that matches. */

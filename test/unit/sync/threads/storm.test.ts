@@ -5,7 +5,8 @@ import { expect, test } from 'vitest';
 
 import { HttpError } from '../../../../src/core/errors.ts';
 import { parseRef } from '../../../../src/core/load.ts';
-import { Pool, type PoolOptions } from '../../../../src/sync/threads/pool.ts';
+import { Pool } from '../../../../src/sync/threads/pool.ts';
+import type { PoolOptions } from '../../../../src/sync/threads/pool-options.ts';
 import { TestCall } from '../carrier.ts';
 import { type Random, random } from '../random.ts';
 
