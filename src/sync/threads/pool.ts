@@ -44,6 +44,7 @@ export class Pool implements Executor {
   /** The delivery in each slot, and the slots that have none. */
   readonly #at: Array<Delivery | undefined>;
   readonly #free: number[];
+  #zombies = 0;
   /** In the order of arrival. */
   readonly #waiting = new Set<Delivery>();
   /** All that are not settled. No Set: V8 chains a Set's old tables, and with them all that ever was in one (GC took 4 µs a call). */
@@ -197,13 +198,23 @@ export class Pool implements Executor {
     if (!this.#crew.works) return this.#refuse(delivery, noThread());
     if (traced() && !delivery.held)
       publish({ at: performance.now(), id: delivery.call.id, lane: 'pool', kind: 'queued' });
-    const slot = this.#free.pop();
-    if (slot !== undefined) this.#dispatch(delivery, slot);
-    else if (this.#waiting.size < this.#backlog) this.#waiting.add(delivery);
-    else {
+    if (this.#inside >= this.#most) {
       const why = `All threads are busy, and ${this.#backlog} requests wait for one already`;
-      this.#refuse(delivery, new HttpError(503, why));
+      return this.#refuse(delivery, new HttpError(503, why));
     }
+    const slot = this.#free.pop();
+    if (slot === undefined) this.#waiting.add(delivery);
+    else this.#dispatch(delivery, slot);
+  }
+
+  /** Calls that have a slot or wait for one. A zombie's slot has none any more. */
+  get #inside(): number {
+    return this.#at.length - this.#free.length - this.#zombies + this.#waiting.size;
+  }
+
+  /** One a thread, and those that may wait: in a slot or not is the same to whoever waits. */
+  get #most(): number {
+    return this.#slots.handle.threads + this.#backlog;
   }
 
   #refuse(delivery: Delivery, why: HttpError): void {
@@ -310,12 +321,14 @@ export class Pool implements Executor {
         request: call.id,
       });
     }
+    this.#zombies += 1;
     this.#crew.condemn(thread, slot);
     delivery?.condemn(why);
     if (!this.#crew.works) this.#refuseWaiting();
   }
 
   #onFreed(slot: number): void {
+    this.#zombies -= 1;
     // The thread may have been ended between setting the slot's bit and calling: who has the slot next would call nobody.
     this.#look();
     this.#slots.set(slot, word.state, state.free);

@@ -493,6 +493,17 @@ describe('start and close', () => {
     expect(threads).toBe(2);
   });
 
+  test.each([0, 64])('the backlog is what it is, with %i spare slots', async (spare) => {
+    const pool = made({ threads: 1, spare, backlog: 1 }, many);
+    await pool.start();
+    const calls = await Promise.all(Array.from({ length: 5 }, () => run(pool, '/sleep', { query: '50' })));
+    const answers = calls.map(({ ended, failure }) => ended || (failure as { status?: number }).status);
+    expect(answers).toEqual([true, true, 503, 503, 503]);
+    const alone = made({ threads: 1, spare, backlog: 0 }, many);
+    await alone.start();
+    for (let round = 0; round < 20; round++) expect((await run(alone, '/hello')).ended).toBe(true);
+  });
+
   test('a full backlog is answered with 503, and what waits is served in order', async () => {
     const pool = made({ threads: 1, spare: 0, backlog: 2 }, many);
     await pool.start();
