@@ -38,12 +38,13 @@ const table: (FieldName | undefined)[] = Array.from({ length: slots });
 export const commonNames: readonly string[] = [...deciding, ...common.flatMap((line) => line.split(' '))];
 
 /** The same as the parser knows them. */
-export const commonFieldNames: readonly FieldName[] = commonNames.map((text) => {
-  const octets = Buffer.from(text, 'latin1');
+export const commonFieldNames: readonly FieldName[] = commonNames.map(fieldName);
+
+for (const name of commonFieldNames) {
   let hash = 0;
-  for (const octet of octets) hash = (Math.imul(hash, 31) + octet) | 0;
-  return nameOf(octets, 0, octets.length, hash);
-});
+  for (const octet of Buffer.from(name.text, 'latin1')) hash = (Math.imul(hash, 31) + octet) | 0;
+  table[hash & (slots - 1)] ??= name;
+}
 
 /**
  * The name in bytes[start, end), which are token octets. `hash` is the sum over its octets in lower case, each time
@@ -54,7 +55,8 @@ export function nameOf(bytes: Buffer, start: number, end: number, hash: number):
   const known = table[slot];
   if (known && same(known.text, bytes, start, end)) return known;
   const text = bytes.toString('latin1', start, end).toLowerCase();
-  const name = fieldName(text);
+  // Common ones may share a slot, and each is one object all the same.
+  const name = commonFieldNames[commonNames.indexOf(text)] ?? fieldName(text);
   if (!known && text.length <= longest) table[slot] = name;
   return name;
 }
