@@ -13,16 +13,23 @@ export function isBody(returned: unknown, verdict: Verdict): returned is Respons
   if (returned === null || returned === undefined || returned === false) {
     verdict.fault('V-03', `The app returned ${shown(returned)}: return an array, if only an empty one`);
   } else if (typeof returned === 'string' || returned instanceof Uint8Array) {
-    const kind = typeof returned === 'string' ? 'a string' : 'bytes';
-    verdict.fault(
-      'V-04',
-      `The app returned ${kind}, ${shown(returned)}: return them in an array, as Uint8Array`,
-    );
+    const what =
+      typeof returned === 'string'
+        ? `a string, ${shown(returned)}: encode it, and return it in an array`
+        : `bare bytes, ${returned.length} of them: return them in an array`;
+    verdict.fault('V-04', `The app returned ${what}`);
   } else if (typeof returned !== 'object' || !(Symbol.iterator in returned)) {
-    const kind = returned instanceof Promise ? 'a promise' : shown(returned);
-    verdict.fault('W-72', `The app returned ${kind}: return an array or another iterable of Uint8Array`);
+    verdict.fault('W-72', `The app returned ${unlike(returned)}`);
   } else return true;
   return false;
+}
+
+/** What has no iterator, and what to do about it. */
+function unlike(returned: unknown): string {
+  if (returned instanceof Promise) return 'a promise: a sync app is no async function, and awaits nothing';
+  if (typeof returned === 'object' && returned !== null && Symbol.asyncIterator in returned)
+    return 'an async iterable: a sync app gives a plain one';
+  return `${shown(returned)}: return an array or another iterable of Uint8Array`;
 }
 
 /** IteratorWrapper of wsgiref.validate. It is never an array, so that the server sees each piece asked for. */

@@ -129,6 +129,12 @@ describe('the call', () => {
     expect(clauseOf(play(returning(returned)))).toBe('V-04');
   });
 
+  test('[W-72] a promise and an async iterable are called by their names', () => {
+    const messageOf = (returned: unknown): string => String(play(returning(returned)).error);
+    expect(messageOf(Promise.resolve([]))).toContain('a promise: a sync app is no async function');
+    expect(messageOf((async function* () {})())).toContain('an async iterable: a sync app gives a plain one');
+  });
+
   test.each([[1], [{}], [Promise.resolve([])]])('[W-72] an app that returns %j', (returned) => {
     expect(clauseOf(play(returning(returned)))).toBe('W-72');
   });
