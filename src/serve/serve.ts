@@ -8,6 +8,7 @@ import type { SyncApp } from '../sync/interface.ts';
 import { startAccessLog } from './access-log.ts';
 import { settle } from './config.ts';
 import { callsHere, type Gate, gateFor, nameOf, type OnUnfit, planFor, type Subject } from './gate.ts';
+import { idleSettings } from './idle-settings.ts';
 import { article, knownApp } from './kind.ts';
 import { type Config, longest, type Settled } from './settings.ts';
 
@@ -65,7 +66,7 @@ export async function serve(app: SyncApp | AsyncApp | AppRef, options: ServeOpti
   try {
     const { url } = await gate.listen(config.bind);
     log.info(`${found(subject)}; carried by ${carrier}`);
-    if (config.maxRequests > 0 && plan.threads === 0) log.warn(noThreads);
+    for (const line of idleSettings(config, { kind: subject.kind, threads: plan.threads })) log.warn(line);
     if (!config.buffer) log.warn(threadsHeld);
     if (config.trustedProxies.includes('*') && config.trustedHops === 0) log.warn(everybodyTrusted);
     const reloadCertificates = (): void => gate.reloadTls();
@@ -86,8 +87,6 @@ export async function serve(app: SyncApp | AsyncApp | AppRef, options: ServeOpti
   }
 }
 
-const noThreads =
-  'maxRequests counts what a thread serves, and this app is not on threads: it says nothing here';
 const threadsHeld =
   'The buffer is off: each connection holds a thread from its accept on, and so does a client that says nothing';
 const everybodyTrusted =

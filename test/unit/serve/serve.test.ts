@@ -56,6 +56,19 @@ test.each<[string, SyncApp | AsyncApp | string, ServeOptions]>([
   }
 });
 
+test('a setting that does nothing where the app runs is named', async () => {
+  const { log, lines } = recorded();
+  const more = { threadMode: 'block', queue: 5, timeout: 1000 } as const;
+  await using one = await serve(syncApp, { ...quiet, log, ...more });
+  await using two = await serve(asyncApp, { ...quiet, log, environ: { SITE: 'shop' } });
+  await using three = await serve(`${hello}:app`, { ...quiet, log, threads: 1, ...more });
+  expect([one.carrier, two.carrier, three.carrier]).toEqual(['sync inline', 'async', 'sync threads (1)']);
+  expect(lines.filter((line) => line.includes('nothing here'))).toEqual([
+    'threadMode (--thread-mode), queue (--queue) do nothing here: the app is not on threads',
+    'environ (--environ) does nothing here: an async app has no environ',
+  ]);
+});
+
 test('a reference goes to threads', async () => {
   await using served = await serve(`${hello}:app`, { ...quiet, threads: 1, logLevel: 'silent' });
   const response = await fetch(`${served.url}/b`);
