@@ -46,7 +46,15 @@ test.each([
   ).toThrow(`Cannot read ${row?.variable}`);
 });
 
+test('a memory that no thread can do with is refused, and 0 is no limit', () => {
+  expect(() => settle({ maxThreadMemory: 64 }, {})).toThrow(
+    /^Cannot take maxThreadMemory 64: a thread holds/,
+  );
+  expect(settle({ maxThreadMemory: 2 ** 24 }, {}).maxThreadMemory).toBe(2 ** 24);
+});
+
 test.each([
+  ['maxThreadMemory', 0],
   ['requestsPerConnection', 0],
   ['idleTimeout', 0],
   ['bodyRate', 0],
