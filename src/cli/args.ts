@@ -96,6 +96,11 @@ function unknownFlag(flag: string, rows: readonly Setting[]): GatewayError {
     ...row.flags,
     ...(row.type === 'switch' ? row.flags.map(negative) : []),
   ]);
+  if (table.some((row) => row.flags.includes(flag)))
+    return new GatewayError(
+      'USAGE',
+      `Unknown flag "${flag}": dualgate serve takes it, this command does not`,
+    );
   const hint = elsewhere[flag] ?? nearest(flag, [...flags.filter((one) => one.startsWith('--')), '--help']);
   return new GatewayError(
     'USAGE',

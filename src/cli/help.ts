@@ -56,7 +56,8 @@ export function commandHelp(usage: string, names?: readonly SettingName[]): stri
 
 const closing = `A flag goes over its variable, a variable over the default.
 A time is seconds, or 500ms, 10s, 2m; a size is bytes, or 512KiB, 16MiB, 1GiB.
-Exit codes: 0 stopped, 1 cut short, 2 wrong usage, 3 the app did not start.
+Exit codes: 0 stopped or answered, 1 cut short, 2 wrong usage, 3 the app did not start, 4 too
+many threads stuck in native calls.
 `;
 
 const indent = '      ';

@@ -67,6 +67,12 @@ test('every flag of the table is taken', () => {
   }
 });
 
+test('a flag of serve is none of the lab’s, and that is what is said', () => {
+  expect(() => parseArgs(['--lint'], ['bind'])).toThrow(
+    'Unknown flag "--lint": dualgate serve takes it, this command does not',
+  );
+});
+
 test.each<[string[], string]>([
   [['--thread', '4'], 'Unknown flag "--thread": did you mean --threads?'],
   [['--no-acess-log'], 'Unknown flag "--no-acess-log": did you mean --no-access-log?'],
