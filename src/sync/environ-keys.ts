@@ -97,7 +97,7 @@ export const environKeys: Readonly<Record<string, GivenKey>> = {
     meaning: 'A function: what has read(size), or a descriptor, as a body',
   },
   'wsgi.early_hints': {
-    when: 'HTTP/1.1, on a dualgate server',
+    when: 'HTTP/1.1, on the sync server',
     from: 'gunicorn',
     meaning: 'A function: sends 103 with these headers',
   },
