@@ -16,6 +16,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   '--port': '--bind :PORT',
   '-p': '--bind :PORT',
   '--uds': '--bind unix:PATH',
+  '--workers': '--threads NUMBER',
+  '-w': '--threads NUMBER',
   '--proxy-headers': '--trusted-proxies LIST',
 };
 
@@ -104,6 +106,6 @@ function unknownFlag(flag: string, rows: readonly Setting[]): GatewayError {
   const hint = elsewhere[flag] ?? nearest(flag, [...flags.filter((one) => one.startsWith('--')), '--help']);
   return new GatewayError(
     'USAGE',
-    `Unknown flag "${flag}": ${hint ? `did you mean ${hint}?` : 'see dualgate help for those that there are'}`,
+    `Unknown flag "${flag}": ${hint ? `did you mean ${hint}?` : 'see --help for those that there are'}`,
   );
 }
