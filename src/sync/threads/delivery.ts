@@ -176,8 +176,7 @@ export class Delivery implements IntakeOwner, Held {
   }
 
   /**
-   * From the second time on it hears when the client goes; false where it did already. Not from the start: most calls are
-   * over before the next sweep, and nearly all before the one behind it.
+   * From the second sweep on it hears when the client goes; false where it did already. Most calls are over before that.
    */
   watch(): boolean {
     if (this.#onGone || this.held) return false;
@@ -186,6 +185,8 @@ export class Delivery implements IntakeOwner, Held {
       return true;
     }
     this.#onGone = () => this.leave();
+    // Now already: its client may go before it ends, and the log is to say where it was.
+    if (this.#slot !== none) tellTimes(this.#depot, this.#slot, { id: this.call.id, stage: 'goesOn' });
     if (this.call.gone.aborted) this.leave();
     else this.call.gone.addEventListener('abort', this.#onGone);
     return true;
@@ -232,7 +233,7 @@ export class Delivery implements IntakeOwner, Held {
   condemn(why: GatewayError): void {
     const slot = this.#slot;
     this.#slot = none;
-    if (slot !== none) tellTimes(this.#depot, slot, { id: this.call.id, ended: true });
+    if (slot !== none) tellTimes(this.#depot, slot, { id: this.call.id, stage: 'ended' });
     if (!this.#over && !this.#ended) this.call.fail(why);
     this.#over = true;
     this.settle();
@@ -374,7 +375,7 @@ export class Delivery implements IntakeOwner, Held {
   /** Before its end is told. Once. */
   #tell(slot: number): void {
     if (!(this.#slots.peek(slot, word.inFlags) & inFlag.traced)) return;
-    tellTimes(this.#depot, slot, { id: this.call.id, ended: false });
+    tellTimes(this.#depot, slot, { id: this.call.id, stage: 'over' });
     this.#slots.clear(slot, inFlag.traced);
   }
 
