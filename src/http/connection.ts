@@ -131,7 +131,6 @@ export class Connection implements Wire, Outlet, Deadlined, Newcomer {
     this.#dropping = !turn.bodyDone;
     this.#dropped = 0;
     this.#rest();
-    if (this.#paused) this.#resume();
     this.#advance();
   }
 
@@ -225,7 +224,8 @@ export class Connection implements Wire, Outlet, Deadlined, Newcomer {
   readonly #onDrain = (): void => {
     this.#out.drained();
     if (this.#turn) return;
-    if (!this.#inHead) this.#rest();
+    if (this.#inHead) this.deadline = performance.now() + this.#house.limits.headTimeout;
+    else this.#rest();
     this.#advance();
   };
 
@@ -258,7 +258,6 @@ export class Connection implements Wire, Outlet, Deadlined, Newcomer {
 
   /** From the first byte of a head on, and whatever comes after it. */
   #startHead(): void {
-    if (this.#inHead) return;
     this.#inHead = true;
     this.deadline = performance.now() + this.#house.limits.headTimeout;
   }
@@ -297,6 +296,7 @@ export class Connection implements Wire, Outlet, Deadlined, Newcomer {
   /** Takes the next head, if it is there; drops what is left of the body before it. */
   #advance(): void {
     if (this.#advancing || !this.#roomForNext()) return;
+    if (this.#paused) this.#resume(); // what is here may be less than a head
     this.#advancing = true;
     try {
       while (!this.#turn && this.#phase === 'open') {
@@ -306,7 +306,7 @@ export class Connection implements Wire, Outlet, Deadlined, Newcomer {
         else this.#drop(event);
         if (!this.#turn && !this.#roomForNext()) break;
       }
-      if (!this.#turn && this.#parser.inHead) this.#startHead();
+      if (!this.#turn && !this.#inHead && this.#parser.inHead) this.#startHead();
     } catch (error) {
       // Behind an answer that was given there is nothing to refuse: a second answer would be taken for the next one's.
       if (this.#dropping) this.#close();
