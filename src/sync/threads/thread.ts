@@ -197,9 +197,14 @@ function complete(
   environ['wsgi.input'] = input;
   environ['wsgi.errors'] = errors;
   environ['dualgate.lane'] = lane;
-  environ['dualgate.client_disconnected'] = () =>
-    slots.get(slot, word.generation) !== generation || (slots.get(slot, word.inFlags) & inFlag.gone) !== 0;
+  environ['dualgate.client_disconnected'] = goneOf(slots, slot, generation);
   return environ;
+}
+
+/** As goneOf() of inline.ts, and made apart for the same reason. */
+function goneOf(slots: Slots, slot: number, generation: number): () => boolean {
+  return () =>
+    slots.get(slot, word.generation) !== generation || (slots.get(slot, word.inFlags) & inFlag.gone) !== 0;
 }
 
 function mark(slots: Slots, slot: number): void {
