@@ -1,15 +1,14 @@
 // One pool of the fuzzer, from its start to its end: many calls at once, threads that die, and every slot free at last.
-import { setImmediate, setTimeout as wait } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 
 import { parseRef } from '../../../src/core/load.ts';
 import { Pool } from '../../../src/sync/threads/pool.ts';
-import { Slots } from '../../../src/sync/threads/slots.ts';
-import { state, word } from '../../../src/sync/threads/words.ts';
 import { Seeded } from '../seeded.ts';
 import type { Assignment } from './app.ts';
 import { callOf, type Scene } from './caller.ts';
 import { Ledger } from './ledger.ts';
+import { watchMemory } from './memory.ts';
 
 export interface Episode {
   readonly seed: number;
@@ -87,48 +86,4 @@ function followWorkers(workers: Set<Worker>): Disposable {
   };
   process.on('worker', add);
   return { [Symbol.dispose]: () => void process.off('worker', add) };
-}
-
-interface Memory extends Disposable {
-  /** What is not free after `ms`. */
-  unfree(ms: number): Promise<string[]>;
-}
-
-/** Sees the slots of the pools that are made from now on; their queue's counters begin at `queue`, their rings' at `ring`. */
-function watchMemory(queue: number, ring: number): Memory {
-  const { make } = Slots;
-  const { renew } = Slots.prototype;
-  const seen: Slots[] = [];
-  Slots.make = (...shape) => {
-    const slots = make(...shape);
-    // head and tail of the queue are the first words of the first two cache lines
-    slots.words[0] = queue;
-    slots.words[16] = queue;
-    seen.push(slots);
-    return slots;
-  };
-  Slots.prototype.renew = function (this: Slots, slot: number): void {
-    renew.call(this, slot);
-    for (const at of [word.inWritten, word.inRead, word.outWritten, word.outRead]) this.set(slot, at, ring);
-  };
-  return {
-    async unfree(ms) {
-      const until = performance.now() + ms;
-      for (;;) {
-        const held = seen.flatMap((slots) =>
-          Array.from({ length: slots.handle.slots }, (_, slot) => slots.get(slot, word.state)).filter(
-            (now) => now !== state.free,
-          ),
-        );
-        if (held.length === 0) return [];
-        if (performance.now() > until)
-          return [`${held.length} slots are not free: states ${held.join(', ')}`];
-        await wait(5);
-      }
-    },
-    [Symbol.dispose]() {
-      Slots.make = make;
-      Slots.prototype.renew = renew;
-    },
-  };
 }

@@ -1,9 +1,10 @@
-// npm run fuzz:ring -- [--minutes 10] [--seed N] [--episode N]: the pool at random for long; exits with 1 where it found something.
+// npm run fuzz:ring -- [--minutes 10] [--seed N] [--episode N]: the pool and the server at random for long; exits with 1 where it found something.
 import { randomInt } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 
+import { Issuer, opensslThere } from '../../support/certificates.ts';
 import { campaign, type Tally } from './campaign.ts';
 
 const { values } = parseArgs({
@@ -32,11 +33,15 @@ watchdog.unref();
 const heart = setInterval(() => Atomics.add(beat, 0, 1), 1000);
 
 writeSync(1, `Fuzzing the pool for ${minutes} min: --seed ${seed}\n`);
+const issuer = new Issuer();
+const identity = opensslThere ? issuer.issue() : null;
 const begun = performance.now();
 let shown = begun;
 const tally = await campaign({
   seed,
   until: begun + minutes * 60_000,
+  requests: 200,
+  ...(identity && { tls: { cert: [identity.cert], key: [identity.key] } }),
   ...(only !== undefined && { from: only, episodes: 1 }),
   progress: (now) => {
     if (performance.now() - shown < 30_000) return;
@@ -48,11 +53,12 @@ clearInterval(heart);
 await watchdog.terminate();
 writeSync(1, `${line(tally)}\n`);
 for (const fault of tally.faults) writeSync(1, `${fault}\n`);
+issuer[Symbol.dispose]();
 process.exit(tally.faults.length > 0 ? 1 : 0);
 
-function line({ episodes, calls, deaths, faults }: Tally): string {
+function line({ episodes, calls, deaths, answers, faults }: Tally): string {
   const seconds = ((performance.now() - begun) / 1000).toFixed(0);
-  return `${seconds} s: ${episodes} pools, ${calls} calls, ${deaths} threads died, ${faults.length} found`;
+  return `${seconds} s: ${episodes} pools, ${calls} calls, ${deaths} threads died, ${answers} answers of servers, ${faults.length} found`;
 }
 
 function number(name: string, given: string | undefined): number | undefined {
