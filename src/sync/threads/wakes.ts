@@ -1,8 +1,8 @@
 // When a sleeping thread is woken: where the calls that wait are worth it, by what they take.
 import type { Slots } from './slots.ts';
 
-/** µs of work that wait for each thread which is awake, before another is woken to help: about ten times what a wake costs. */
-const worthIt = 100;
+/** µs of work that wait for each thread which is awake, before another is woken to help: some twenty times what a wake costs. */
+const worthIt = 250;
 /** µs: what a call counts as at most, and all count as where none was taken for so long. */
 const long = 1000;
 /** ms after which the loop looks whether the threads go on. */
