@@ -65,5 +65,5 @@ describe('more threads in native calls than may be', () => {
 test('--max-requests on the event loop says that it does nothing there', async () => {
   await using command = new Command(['serve', app, '--threads', '0', '--max-requests', '10', ...quick]);
   await command.listening();
-  await command.said('stderr', /maxRequests counts what a thread serves/);
+  await command.said('stderr', /maxRequests \(--max-requests\) does nothing here: the app is not on threads/);
 });
