@@ -89,8 +89,9 @@ async function exchange(connection: RawClient, batch: Plan[], scene: Scene, chan
     }
   } catch (error) {
     over.add(connection);
-    // A broken answer is cut with a reset, which takes with it what was not read yet.
-    if (current?.fault && connection.ending === 'reset') return batch.slice(batch.indexOf(current) + 1);
+    // A broken answer is cut, with a reset or over TLS, and that takes with it what was not read or encrypted yet.
+    const cut = connection.ending === 'reset' || (scene.url.protocol === 'https:' && connection.ending);
+    if (current?.fault && cut) return batch.slice(batch.indexOf(current) + 1);
     scene.faults.push(
       `request ${current?.index} of ${batch.map(({ index }) => index).join()}: ${String(error)} behind ${trail.get(connection)} (${shown(current)})`,
     );
