@@ -37,7 +37,7 @@ export async function play({ seed, calls, patience }: Episode): Promise<Outcome>
   const budget = 1 + chance.below(5);
   const clients = 1 + chance.below(48);
   const ledger = Ledger.make(calls);
-  const scene: Scene = { seed, kinds, ledger, room: threads + spare + backlog, clients, patience };
+  const scene: Scene = { seed, kinds, ledger, room: threads + backlog, clients, patience };
   const workers = new Set<Worker>();
   const shape = `${threads} threads, ${spare} spare, backlog ${backlog}, ${clients} clients, deaths ${kinds.deaths}, mortality ${mortality}`;
   using _follow = followWorkers(workers);
