@@ -5,13 +5,11 @@ import type { Log } from '../core/log.ts';
 import type { Exchange } from './exchange.ts';
 
 /** An exchange that its engine can still answer by itself. */
-export interface Settled extends Pick<Exchange, 'id' | 'head' | 'headed' | 'abort'> {
+export interface Settled extends Pick<Exchange, 'id' | 'head' | 'fail'> {
   /** Answered, lost or given away: nothing of it reaches the socket any more. */
   readonly over: boolean;
   /** Why its answer was cut, where the app is to blame. */
   readonly broken: GatewayError | null;
-  /** Answers with what the engine has to say, in place of a head that has not left. */
-  refuse(status: number, message: string): void;
 }
 
 /** Settles it when what its handler gave is over: at once, later, or never, where the handler does so itself. */
@@ -33,10 +31,7 @@ export function settle(turn: Settled, error: Error | null, log: Log): void {
   if (error === null && turn.broken) report(turn, turn.broken, log, 'The answer was cut');
   if (turn.over) return;
   if (error === null) report(turn, null, log, 'The handler ended before its answer was complete');
-  if (turn.headed || error instanceof Disconnected)
-    return turn.abort(asGateway(error ?? new GatewayError('CONTRACT', 'The answer is not complete')));
-  const status = error instanceof HttpError ? error.status : 500;
-  turn.refuse(status, error?.message ?? '');
+  turn.fail(asGateway(error ?? new GatewayError('CONTRACT', 'The answer is not complete')));
 }
 
 function report({ id, head }: Settled, error: Error | null, log: Log, message: string): void {
