@@ -19,7 +19,8 @@ import { follow } from './settle.ts';
 import { releaseSlab, type Slab } from './slab.ts';
 import { tap, untap } from './tap.ts';
 import type { Newcomer, Ticket } from './ticket.ts';
-import { Turn, type Wire } from './turn.ts';
+import { Turn } from './turn.ts';
+import type { Carried, Wire } from './wire.ts';
 
 export class Connection implements Wire, Outlet, Deadlined, Newcomer {
   readonly origin: Origin;
@@ -99,7 +100,7 @@ export class Connection implements Wire, Outlet, Deadlined, Newcomer {
     return event;
   }
 
-  sayContinue({ headed }: Turn): void {
+  sayContinue({ headed }: Carried): void {
     if (!headed && this.#parser.buffered === 0) this.emitText(encodeInformational(100, []));
   }
 
@@ -123,7 +124,7 @@ export class Connection implements Wire, Outlet, Deadlined, Newcomer {
     return maxRequests > 0 && this.#requests >= maxRequests;
   }
 
-  answered(turn: Turn): void {
+  answered(turn: Carried): void {
     if (this.#turn !== turn) return;
     this.#turn = null;
     this.#pace.reset();
@@ -134,7 +135,7 @@ export class Connection implements Wire, Outlet, Deadlined, Newcomer {
     this.#advance();
   }
 
-  cut(turn: Turn, headed: boolean): void {
+  cut(turn: Carried, headed: boolean): void {
     if (this.#turn === turn) this.#turn = null;
     this.#out.flush();
     this.#phase = 'closed';
@@ -144,7 +145,7 @@ export class Connection implements Wire, Outlet, Deadlined, Newcomer {
     else this.#socket.destroy();
   }
 
-  release(turn: Turn): { socket: Duplex; rest: Uint8Array } {
+  release(turn: Carried): { socket: Duplex; rest: Uint8Array } {
     if (this.#deaf)
       throw new GatewayError('CLOSED', 'Cannot upgrade: what the client sent meanwhile was too much to hold');
     if (this.#turn === turn) this.#turn = null;

@@ -11,28 +11,7 @@ import type { HeadEvent, ParserEvent } from './events.ts';
 import type { Address, Bound, Exchange, Origin, Piece, TlsInfo, WholeAnswer } from './exchange.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
 import { traceEnd, traceRequest } from './turn-trace.ts';
-
-/** What a turn needs of its connection. */
-export interface Wire extends Pick<Exchange, 'ticket'> {
-  /** Makes the answer to a request; asked once a turn. */
-  answerTo(event: HeadEvent): AnswerSide;
-  /** The next event of the body; null where the client has not sent it yet. Throws HttpError where it is broken. */
-  take(): ParserEvent | null;
-  /** Sends 100 Continue, unless the body or the answer has begun. */
-  sayContinue(turn: Turn): void;
-  /** A read waits for the client, or no longer does. */
-  waiting(reader: boolean): void;
-  /** Resolves when the socket has room; rejects with Disconnected. */
-  room(): Promise<void>;
-  /** Must the connection close behind this answer, whose unread body may have `left` more bytes (null: unknown)? */
-  mustClose(left: number | null): boolean;
-  /** The answer is handed over, all of it. */
-  answered(turn: Turn): void;
-  /** Cuts the connection; `headed`: behind the beginning of an answer, which must not look complete. */
-  cut(turn: Turn, headed: boolean): void;
-  /** Throws GatewayError where the socket is not its own to give. */
-  release(turn: Turn): { socket: Duplex; rest: Uint8Array };
-}
+import type { Carried, Wire } from './wire.ts';
 
 const none: HeaderList = [];
 const bodyOver: Piece = Object.freeze({ body: noBytes, more: false });
@@ -42,7 +21,7 @@ const part = 64 * 1024;
 const prefix = Date.now().toString(36);
 let count = 0;
 
-export class Turn implements Exchange {
+export class Turn implements Exchange, Carried {
   readonly head: RequestHead;
   readonly length: number | null;
   /** Set while the body's end is taken. */
@@ -54,9 +33,11 @@ export class Turn implements Exchange {
   readonly #answer: AnswerSide;
   readonly #number: number = ++count;
   #state: 'open' | 'done' | 'lost' | 'upgraded' = 'open';
+  /** Does the client wait for a 100 before it sends the body? */
   #expects: boolean;
   #bodyDone: boolean;
   #received = 0;
+  /** An event that was looked at ahead. */
   #ahead: ParserEvent | null = null;
   #reader: Deferred<Piece> | null = null;
   #fault: GatewayError | null = null;
@@ -105,6 +86,7 @@ export class Turn implements Exchange {
   get bodyDone(): boolean {
     return this.#bodyDone;
   }
+  /** A read waits for the client. */
   get reading(): boolean {
     return this.#reader !== null;
   }
@@ -117,7 +99,6 @@ export class Turn implements Exchange {
   get bytes(): number {
     return this.#answer.bytes;
   }
-  /** Answered, lost or given away: nothing of it reaches the socket any more. */
   get over(): boolean {
     return this.#state !== 'open';
   }

@@ -10,7 +10,7 @@ import { encodeRefusal, refusalBody, refusalHeaders } from '../encoder.ts';
 import type { Origin } from '../exchange.ts';
 import { Pace } from '../pace.ts';
 import { follow } from '../settle.ts';
-import type { Turn } from '../turn.ts';
+import type { Carried } from '../wire.ts';
 import type { NodeHouse } from './house.ts';
 import { type Arrival, type Line, NodeWire } from './wire.ts';
 
@@ -157,7 +157,7 @@ export class NodeConnection implements Line, Deadlined {
     return maxRequests > 0 && this.#requests >= maxRequests;
   }
 
-  answered(turn: Turn): void {
+  answered(turn: Carried): void {
     const request = this.#arrival?.request;
     // The last bytes of a body are seen before node says that it is complete.
     if (!request || turn.bodyDone || request.complete || turn.closing) return;

@@ -7,7 +7,8 @@ import type { AnswerSide } from '../answer-side.ts';
 import type { HeadEvent, ParserEvent } from '../events.ts';
 import type { Origin } from '../exchange.ts';
 import type { Limits } from '../limits.ts';
-import { Turn, type Wire } from '../turn.ts';
+import { Turn } from '../turn.ts';
+import type { Carried, Wire } from '../wire.ts';
 import { NodeAnswer } from './answer.ts';
 import { type Inflow, RequestInflow, SocketInflow } from './inflow.ts';
 
@@ -75,7 +76,7 @@ export class NodeWire implements Wire {
     return this.#inflow.take();
   }
 
-  sayContinue(turn: Turn): void {
+  sayContinue(turn: Carried): void {
     // What came with the head is parsed behind it: by the next turn of the loop it is seen.
     setImmediate(() => {
       if (turn.over || turn.headed || turn.received + this.#inflow.buffered > 0 || turn.bodyDone) return;
@@ -95,7 +96,7 @@ export class NodeWire implements Wire {
     return this.#line.mustClose(left);
   }
 
-  answered(turn: Turn): void {
+  answered(turn: Carried): void {
     this.#inflow.close();
     this.#line.answered(turn);
   }
