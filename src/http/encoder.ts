@@ -4,7 +4,7 @@ import { GatewayError } from '../core/errors.ts';
 import { bodiless, reasonOf } from '../core/status.ts';
 import { isFieldValue, isToken, lowerName } from './grammar.ts';
 import type { ResponseHead } from './head.ts';
-import { Joined } from './joined.ts';
+import { Joined, join } from './joined.ts';
 
 /** A response head that was checked: nothing in it can split or smuggle. Made by checkHead(), by checkLooseHead(), and by the sync wing, whose clauses are stricter. */
 export class CheckedHead implements ResponseHead {
@@ -98,15 +98,9 @@ function check({ status, reason, headers }: ResponseHead, loose: boolean): Check
     count += 1;
   }
   const own = changed ? looseHeaders(headers) : headers;
-  const lines = allKnown ? heads.of(parts, count) : concatenated(count);
+  const lines = allKnown ? heads.of(parts, count) : join(parts, count);
   if (bodiless(status)) length = null;
   return new CheckedHead(status, own, lines, { length, dated, known: allKnown, reason });
-}
-
-function concatenated(count: number): ByteString {
-  let lines = '';
-  for (let at = 0; at < count; at += 1) lines += parts[at] ?? '';
-  return lines;
 }
 
 /** Remembered in `one`, where there is one. */

@@ -13,8 +13,7 @@ export class Joined {
   /** parts[0, count) as one. They are compared as strings, which is quick where they are the same objects. */
   of(parts: readonly ByteString[], count: number): ByteString {
     if (this.#are(parts, count)) return this.#again ? this.#text : this.#join();
-    let text = '';
-    for (let at = 0; at < count; at += 1) text += parts[at] ?? '';
+    const text = join(parts, count);
     this.#parts = parts.slice(0, count);
     this.#text = text;
     this.#again = false;
@@ -32,4 +31,11 @@ export class Joined {
     this.#again = true;
     return this.#text;
   }
+}
+
+/** parts[0, count) as one. */
+export function join(parts: readonly ByteString[], count: number): ByteString {
+  let text = '';
+  for (let at = 0; at < count; at += 1) text += parts[at] ?? '';
+  return text;
 }

@@ -3,7 +3,7 @@ import type { ByteString } from '../core/bytes.ts';
 import { ContractError } from '../core/errors.ts';
 import { bodiless, reasonOf } from '../core/status.ts';
 import { CheckedHead } from '../http/encoder.ts';
-import { Joined } from '../http/joined.ts';
+import { Joined, join } from '../http/joined.ts';
 import type { ResponseHeaders, StatusLine } from './interface.ts';
 
 /** A checked head: a copy, so that the app may go on changing its own array. */
@@ -129,15 +129,9 @@ export function checkHead(status: unknown, headers: unknown): Head {
     parts[count] = again ? one.line : lineOf(name, value, one);
     count += 1;
   }
+  const lines = known ? heads.of(parts, count) : join(parts, count);
   // codeFor() has seen that the status is one
-  return new Head(status as StatusLine, copy, length, { code, lines: joined(count, known), dated, known });
-}
-
-function joined(count: number, known: boolean): ByteString {
-  if (known) return heads.of(parts, count);
-  let lines = '';
-  for (let at = 0; at < count; at += 1) lines += parts[at] ?? '';
-  return lines;
+  return new Head(status as StatusLine, copy, length, { code, lines, dated, known });
 }
 
 /** Remembered, where it is short. */
