@@ -10,13 +10,13 @@ import { asSyncApp } from './app.ts';
 import type { Call, Executor } from './call.ts';
 import { Errors } from './error-stream.ts';
 import { type Asked, failCall, logFailure } from './failure.ts';
+import { timed, tooLong } from './held-loop.ts';
+import { here } from './here.ts';
 import { Input, type Source } from './input.ts';
 import type { Environ, EnvironData, ResponseHeaders, StatusLine, SyncApp } from './interface.ts';
 import { respond, type Sink } from './responder.ts';
 import type { Head } from './response-head.ts';
 import { Spool } from './spool.ts';
-import { here } from './here.ts';
-import { timed, tooLong } from './held-loop.ts';
 
 export interface InlineOptions {
   readonly log?: Log;
@@ -69,21 +69,20 @@ export class Inline implements Executor {
     if (!whole || traced()) return this.#track(job, this.#serve(job, first));
     if (first) job.input.from(onePiece(first.body));
     const { environ } = call;
-    const { REQUEST_METHOD, PATH_INFO } = environ;
+    const asked = askedBy(environ);
     try {
       const rest = this.#begin(environ, job);
-      if (rest)
-        return this.#track(job, this.#play(job, this.#timed(rest, job), { REQUEST_METHOD, PATH_INFO }));
+      if (rest) return this.#track(job, this.#play(job, this.#timed(rest, job), asked));
     } catch (thrown) {
       job.end();
-      return this.#failed(job, { REQUEST_METHOD, PATH_INFO }, asError(thrown));
+      return this.#failed(job, asked, asError(thrown));
     }
     job.end();
     const room = job.sink.taken();
     if (room === settled) return settled;
     return this.#track(
       job,
-      room.catch((error: unknown) => this.#failed(job, { REQUEST_METHOD, PATH_INFO }, asError(error))),
+      room.catch((error: unknown) => this.#failed(job, asked, asError(error))),
     );
   }
 
@@ -109,7 +108,7 @@ export class Inline implements Executor {
   async #serve(job: Job, first: Piece | null): Promise<void> {
     const { call } = job;
     const { environ } = call;
-    const { REQUEST_METHOD, PATH_INFO } = environ;
+    const asked = askedBy(environ);
     const body = new Spool({ maxBody: this.#maxBody });
     job.input.from(body);
     try {
@@ -119,7 +118,7 @@ export class Inline implements Executor {
       if (rest) await drive(this.#timed(rest, job), job.sink);
       else await job.sink.taken();
     } catch (thrown) {
-      await this.#failed(job, { REQUEST_METHOD, PATH_INFO }, asError(thrown));
+      await this.#failed(job, asked, asError(thrown));
     } finally {
       this.#trace(call, 'app.leave');
       job.end();
@@ -174,6 +173,11 @@ export class Inline implements Executor {
   #trace(call: Call, kind: 'app.enter' | 'app.leave'): void {
     if (traced()) publish({ at: performance.now(), id: call.id, lane: this.#lane, kind });
   }
+}
+
+/** Before the app runs, which may change its environ. */
+function askedBy({ REQUEST_METHOD, PATH_INFO }: EnvironData): Asked {
+  return { REQUEST_METHOD, PATH_INFO };
 }
 
 /** One call, and what the app has of it while it lasts. */

@@ -2,7 +2,6 @@
 import { type ByteString, concat, type HeaderList, latin1, noBytes, utf8 } from '../core/bytes.ts';
 import { asError, Disconnected, GatewayError, HttpError } from '../core/errors.ts';
 import { reasonOf } from '../core/status.ts';
-import type { Exchange } from '../http/exchange.ts';
 import { isFieldValue, isToken } from '../http/grammar.ts';
 import { ParsedHead } from '../http/head.ts';
 import { asSyncApp } from './app.ts';
@@ -160,8 +159,8 @@ function environFor(given: TestRequest, body: Body, input: Input, errors: Errors
     server: ['localhost', given.scheme === 'https' ? 443 : 80] as const,
     tls: null,
   };
-  // environOf reads the plain part of an exchange, and answers with the plain part of an environ.
-  const environ = environOf(exchange as unknown as Exchange) as Environ;
+  // What is missing in the plain part of an environ is put in below.
+  const environ = environOf(exchange) as Environ;
   environ.SCRIPT_NAME = mount;
   environ.PATH_INFO = environ.PATH_INFO.slice(mount.length);
   environ['wsgi.input'] = input;
