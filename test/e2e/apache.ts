@@ -1,11 +1,12 @@
 // A real Apache with mod_cgid on 127.0.0.1, of one configuration, gone with its folder when it is disposed of.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+
+import { stop } from '../support/stop.ts';
 
 const program = '/usr/sbin/apache2';
 const modules = '/usr/lib/apache2/modules';
@@ -71,12 +72,7 @@ DocumentRoot ${folder}\nStartServers 1\nServerLimit 1\nThreadsPerChild 8\nMaxReq
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const exited = once(this.#child, 'exit');
-      this.#child.kill('SIGTERM');
-      const timer = setTimeout(() => this.#child.kill('SIGKILL'), patience);
-      await exited.finally(() => clearTimeout(timer));
-    }
+    await stop(this.#child, patience);
     rmSync(this.folder, { recursive: true, force: true });
   }
 

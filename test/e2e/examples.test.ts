@@ -8,6 +8,8 @@ import { createInterface } from 'node:readline';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 
+import { stop } from '../support/stop.ts';
+
 const root = new URL('../../', import.meta.url);
 const files = readdirSync(new URL('examples/', root), { recursive: true })
   .map(String)
@@ -220,11 +222,7 @@ function launch(command: string): Running {
     },
     async [Symbol.asyncDispose]() {
       if (child.exitCode !== null || child.signalCode !== null) return;
-      const ended = once(child, 'exit');
-      child.kill('SIGTERM');
-      const late = setTimeout(() => child.kill('SIGKILL'), 5_000);
-      await ended;
-      clearTimeout(late);
+      await stop(child, 5_000);
       expect(child.exitCode, `how "${command}" ended: ${complaints}`).toBe(0);
     },
   };

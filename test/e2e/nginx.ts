@@ -7,6 +7,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { stop } from '../support/stop.ts';
+
 export const nginxPath = '/usr/sbin/nginx';
 
 /** How long a wait may take, in milliseconds. */
@@ -37,12 +39,7 @@ export class Nginx implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const exited = once(this.#child, 'exit');
-      this.#child.kill('SIGTERM');
-      const timer = setTimeout(() => this.#child.kill('SIGKILL'), patience);
-      await exited.finally(() => clearTimeout(timer));
-    }
+    await stop(this.#child, patience);
     rmSync(this.folder, { recursive: true, force: true });
   }
 
