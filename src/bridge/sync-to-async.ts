@@ -29,7 +29,7 @@ export interface PoolBridgeOptions extends ThreadOptions {
   readonly threads?: number;
   /** Requests that lie ready beside those that run; 64. */
   readonly spare?: number;
-  /** Requests that wait beyond those; one more is answered 503. 2048. */
+  /** Requests that wait for a thread, those that lie ready included; one more is answered 503. 2048. */
   readonly backlog?: number;
   /** How long calls under way may go on when the app is disposed of, in ms: 10 000. lifespan.shutdown cuts them at once. */
   readonly grace?: number;

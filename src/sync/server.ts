@@ -1,6 +1,7 @@
 // A sync app behind a listener: exchanges become calls, and an executor runs them.
 import type { TransferListItem } from 'node:worker_threads';
 
+import { settled } from '../core/deferred.ts';
 import { GatewayError } from '../core/errors.ts';
 import { type AppRef, type AppSource, parseRef } from '../core/load.ts';
 import { createLog, type Log } from '../core/log.ts';
@@ -26,7 +27,7 @@ export interface SyncServerOptions extends DoorwayOptions, ThreadOptions, Deploy
   readonly threads?: number;
   /** Requests that lie ready beside those that run; 64. */
   readonly spare?: number;
-  /** Requests that wait beyond those; one more is answered 503. 2048. */
+  /** Requests that wait for a thread, those that lie ready included; one more is answered 503. 2048. */
   readonly backlog?: number;
   /**
    * Off: a thread is claimed when a connection is accepted, and waits for its client; one request a connection. Threads
@@ -187,10 +188,10 @@ class LoadedInline implements Executor {
     this.#inline = await this.#load();
   }
 
-  async run(call: Call): Promise<void> {
-    if (!this.#inline)
-      return call.fail(new GatewayError('CLOSED', 'The app is not loaded: start the server first'));
-    return this.#inline.run(call);
+  run(call: Call): Promise<void> {
+    if (this.#inline) return this.#inline.run(call);
+    call.fail(new GatewayError('CLOSED', 'The app is not loaded: start the server first'));
+    return settled;
   }
 
   async close(grace?: number): Promise<void> {

@@ -10,7 +10,7 @@ export interface PoolOptions extends ThreadOptions {
   readonly threads: number;
   /** Slots beyond one a thread: calls that lie ready, so that a thread goes from one to the next without the loop. 64. */
   readonly spare?: number;
-  /** Calls that wait for a slot; one more is answered 503. 2048. */
+  /** Calls that wait for a thread, in a slot or not; one more is answered 503. 2048. */
   readonly backlog?: number;
   readonly log?: Log;
   /** Made once a thread: what the source is called with where it is a factory. */
